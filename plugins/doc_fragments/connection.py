@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Options of the modules that talk to a sync server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Connection to the sync server."""
+
+    DOCUMENTATION = r"""
+options:
+  server:
+    description:
+      - The sync server, by name or address. With this option the task runs as a Python module where the task is
+        (on localhost, or on a jump host with C(delegate_to)), and connects by itself through C(pywinrm).
+      - Without it the task uses the connection of the host it runs for (winrm, psrp, ssh), which is the better way
+        where the inventory or an AWX Machine credential has set that up.
+      - Several servers are looked at together, and the one that is not in staging mode is chosen.
+      - Falls back to the environment variable E(HYBRID_IDENTITY_SERVER).
+    type: list
+    elements: str
+  username:
+    description:
+      - The account for the connection, for example V(svc-sync@corp.example) or V(CORP\\svc-sync).
+      - Only with O(server). Falls back to E(HYBRID_IDENTITY_USERNAME).
+    type: str
+  password:
+    description:
+      - The password of the account. Only with O(server). Falls back to E(HYBRID_IDENTITY_PASSWORD).
+    type: str
+  port:
+    description:
+      - The port of the WinRM listener; V(5986) with O(use_tls=true), else V(5985). Only with O(server).
+    type: int
+  use_tls:
+    description:
+      - Whether to use https. Over http the messages are encrypted with NTLM and Kerberos. Only with O(server).
+    type: bool
+    default: true
+  authentication:
+    description:
+      - How to sign in. Only with O(server).
+    type: str
+    default: ntlm
+    choices: [ntlm, kerberos, basic, credssp, certificate]
+  validate_certs:
+    description:
+      - Whether the certificate of the listener has to be valid. Only with O(server).
+    type: bool
+    default: true
+  ca_cert:
+    description:
+      - A file with the certificates of the authorities to trust. Only with O(server). Falls back to E(HYBRID_IDENTITY_CA_CERT).
+    type: path
+  client_certificate:
+    description:
+      - The client certificate for O(authentication=certificate), a PEM file. Only with O(server).
+    type: path
+  client_key:
+    description:
+      - The key of O(client_certificate), a PEM file. Only with O(server).
+    type: path
+  kerberos_hostname:
+    description:
+      - The name in the service principal, where it differs from O(server). Only with O(server).
+    type: str
+requirements:
+  - "pywinrm >= 0.5.0 with O(server); without it, what the connection plugin needs"
+notes:
+  - The account needs the right to remote (a member of C(Remote Management Users), or a local administrator) and has to be
+    a member of C(ADSyncOperators) or C(ADSyncAdmins) on the sync server.
+  - The run history refuses network logons. An account that may register a scheduled task on the server reads it in a
+    one-shot task; without that right results rest on the event log, and a warning says so.
+"""
+
+    ENGINE = r"""
+options:
+  engine:
+    description:
+      - Which sync engine the server runs. V(auto) finds out.
+      - V(connect) is Azure AD Connect 1.1 and later, and Microsoft Entra Connect Sync.
+    type: str
+    default: auto
+    choices: [auto, connect]
+"""

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The Python road of the dirsync modules: AnsibleModule around the procedures, pywinrm underneath. Private to the collection."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ._dirsync_options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
+from ._failure import HybridIdentityError
+from ._remote._call import RemoteShell
+from ._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
+
+Procedure = Callable[["list[tuple[str, RemoteShell]]", AnsibleModule, datetime], "dict[str, Any]"]
+
+
+def argument_spec(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a module and those of the connection; some of the latter may come from the environment."""
+    connection = {name: dict(option) for name, option in CONNECTION_OPTIONS.items()}
+    for name, variable in ENVIRONMENT.items():
+        connection[name]["fallback"] = (env_fallback, [variable])
+    return {**connection, **options}
+
+
+def run(module: AnsibleModule, procedure: Procedure) -> None:
+    """Connect to the servers, do the work, leave through exit_json or fail_json. Everything that was opened is closed."""
+    now = datetime.now(timezone.utc)
+    if WINRM_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
+    shells: list[tuple[str, RemoteShell]] = []
+    try:
+        if not module.params.get("server"):
+            raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
+        for name in module.params["server"]:
+            shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), trace=module.debug)))
+        result = procedure(shells, module, now)
+    except HybridIdentityError as error:
+        result = error.as_result()
+    finally:
+        for name, shell in shells:
+            shell.close()
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if not module._diff:  # pylint: disable=protected-access  # there is no public way to ask
+        result.pop("diff", None)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The stable failure reasons of the collection, one remedy each, and the one exception that carries them.
+
+This is private to the collection: nothing here is meant to be imported from outside.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: reason -> what the operator does about it (one sentence, no secrets, no host names).
+REMEDIES: dict[str, str] = {
+    "unreachable": "Check the name, the port, the firewall and that the WinRM listener runs.",
+    "authentication_failed": "Check the user name and the password, and that the account is neither locked nor expired.",
+    "remoting_denied": "Add the account to Remote Management Users on the sync server, or use a local administrator.",
+    "engine_access_denied": "Add the account to ADSyncOperators on the sync server and open a new logon.",
+    "not_a_sync_server": "Point the task at the server that runs the sync engine.",
+    "engine_unsupported": "Upgrade the sync engine: the cloud does not accept this version any more.",
+    "service_stopped": "Find out why the service is stopped, start it, and run the task again.",
+    "module_missing": "Repair the installation of the sync engine: its PowerShell module is not where it belongs.",
+    "staging": "Point the task at the active server, or set O(on_staging=proceed) if only import and sync are wanted.",
+    "no_active_server": "Take one of the servers out of staging mode in its configuration wizard.",
+    "two_active_servers": "Put one of the servers into staging mode at once: two active servers fight over the tenant.",
+    "scheduler_suspended": "Close the configuration wizard (look into disconnected sessions too) or let the upgrade end.",
+    "scheduler_disabled": "Somebody switched the scheduler off: ask why, or set O(on_disabled=proceed).",
+    "busy_timeout": "Something else keeps the engine busy: look at its operations, or raise O(wait_timeout).",
+    "start_rejected": "Read the engine's own words in the result, and the Application event log of the sync server.",
+    "not_confirmed": "Look at the Synchronization Service operations; run the task again when the engine is idle.",
+    "wait_timeout": "The cycle goes on by itself: run the task again with the same O(since), or raise O(wait_timeout).",
+    "cycle_failed": "Open the failed run in the Synchronization Service and repair its cause.",
+    "object_errors": "Repair the objects named in the result, or set O(fail_on=stopped) if they are known and harmless.",
+    "deletion_threshold": "Check that the pending deletions are wanted; nothing is exported until somebody decides.",
+    "connector_credentials": "Give the connector account of that directory its new password.",
+    "connector_unreachable": "Check the network and the domain controllers that this connector uses.",
+    "cloud_sign_in_blocked": "Exempt the engine's cloud account from MFA and conditional access, or renew its credential.",
+    "password_sync_disabled": "Enable password hash synchronisation in the configuration wizard.",
+    "tenant_feature_off": "Enable the feature in the tenant.",
+    "password_sync_failed": "Read the failed users in the result and the 6xx events on the sync server.",
+    "too_soon": "Wait until the minimum interval has passed, or lower O(min_interval).",
+    "history_unavailable": "Give the account the right to register a scheduled task on the sync server, or rely on events.",
+    "graph_denied": "Grant the application the permission that the result names, with admin consent.",
+    "graph_throttled": "Run the task again later: Microsoft Graph asked for a pause longer than the time left.",
+    "user_not_in_scope": "Move the account into a synchronised organizational unit, or change the filter.",
+    "upn_conflict": "Somebody else owns this user principal name or address in the tenant: settle who keeps it.",
+    "invalid_input": "Correct the input.",
+}
+
+
+class HybridIdentityError(Exception):
+    """A failure with a stable reason.
+
+    Args:
+        reason: a key of REMEDIES.
+        message: one sentence: what was being done, to what, what came back. Never contains a secret.
+        details: result keys to return beside failure_reason and msg (JSON-able).
+    """
+
+    def __init__(self, reason: str, message: str, **details: Any) -> None:
+        if reason not in REMEDIES:
+            raise ValueError(f"unknown failure reason {reason!r}")
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    @property
+    def remedy(self) -> str:
+        """What to do, as plain text (the documentation markup is taken off)."""
+        return re.sub(r"O\(([^)]*)\)", r"\1", REMEDIES[self.reason])
+
+    def as_result(self) -> dict[str, Any]:
+        """The result keys for exit: failed, failure_reason, msg and the details."""
+        return {**self.details, "failed": True, "failure_reason": self.reason, "msg": f"{self.message} {self.remedy}"}

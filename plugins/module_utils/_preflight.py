@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Whether a cycle may be started at all. Pure decisions; private to the collection."""
+
+from __future__ import annotations
+
+from typing import Sequence, TypeVar
+
+from ._engines._contract import Probe
+from ._failure import HybridIdentityError
+
+Candidate = TypeVar("Candidate")
+
+
+def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> None:
+    """Refuse before anything is started.
+
+    Args:
+        on_staging, on_disabled: refuse or proceed.
+
+    Raises:
+        HybridIdentityError: what blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled.
+    """
+    if probe.blocker is not None:
+        raise probe.blocker
+    state = probe.state
+    if state is None:
+        raise HybridIdentityError("module_missing", "The scheduler of the sync engine could not be read.")
+    if probe.support == "refused":
+        raise HybridIdentityError("engine_unsupported", probe.support_note)
+    if state.suspended:
+        raise HybridIdentityError("scheduler_suspended", "The scheduler is suspended: a configuration wizard is open or an upgrade runs.")
+    if state.staging and on_staging != "proceed":
+        raise HybridIdentityError("staging", "This server is in staging mode: a cycle there exports nothing.")
+    if not state.enabled and on_disabled != "proceed":
+        raise HybridIdentityError("scheduler_disabled", "The scheduler of the sync engine is switched off.")
+
+
+def choose_active(candidates: Sequence[tuple[Candidate, str, Probe]]) -> Candidate:
+    """The one active server among several.
+
+    Args:
+        candidates: (what stands for the server, its name, its probe), at least one.
+
+    Raises:
+        HybridIdentityError: no_active_server or two_active_servers.
+    """
+    active = [(candidate, name) for candidate, name, probe in candidates if probe.state is not None and not probe.state.staging]
+    if len(active) == 1:
+        return active[0][0]
+    names = ", ".join(name for item, name, probe in candidates)
+    if not active:
+        raise HybridIdentityError("no_active_server", f"None of the sync servers is active ({names}).")
+    raise HybridIdentityError("two_active_servers", f"More than one sync server is active: {', '.join(name for item, name in active)}.")

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The remote call: request, bootstrap, envelope, error objects.
+
+A call is a command line that never changes, and one line on standard input: a JSON document, compressed, that carries
+the envelope script, the script and its parameters. Nothing is ever formatted into script text. The answer is one line of JSON
+between two random markers; whatever else is printed is noise. This is private to the collection.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Callable
+
+from ._moments import parse_utc
+from ._transport import ConnectionBroken, Transport, TransportError
+
+# On the command line stands only this: some connection plugins encode a command line a second time, and cmd.exe ends
+# at 8191 characters. `$input` is the one way to read standard input that WinRM, PSRP and SSH have in common.
+# The document is compressed because WinRM wraps every byte three times over.
+BOOTSTRAP = (
+    "$q=ConvertFrom-Json([IO.StreamReader]::new([IO.Compression.GZipStream]::new([IO.MemoryStream]::new("
+    "[Convert]::FromBase64String(@($input)-join'')),[IO.Compression.CompressionMode]0)).ReadToEnd());&([ScriptBlock]::Create($q.run))$q"
+)
+
+# The words, their case and their order are what the winrm and psrp connection plugins recognise as an encoded command.
+COMMAND_LINE = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand " + base64.b64encode(
+    BOOTSTRAP.encode("utf-16-le")
+).decode("ascii")
+
+# Strings travel behind one guard character, because PowerShell 7 turns strings that look like a date into a date.
+# Everything that is not ASCII goes back as \uXXXX, so the code page of the server does not matter.
+ENVELOPE = r"""param($Request)
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+function ConvertFrom-Guarded($Value) {
+    if ($Value -is [string]) { return $Value.Substring(1) }
+    if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertFrom-Guarded $item }) }
+    if ($Value -is [System.Management.Automation.PSCustomObject]) {
+        $table = @{}
+        foreach ($property in $Value.PSObject.Properties) { $table[$property.Name] = ConvertFrom-Guarded $property.Value }
+        return $table
+    }
+    return $Value
+}
+function ConvertTo-ErrorObject($Record) {
+    $types = @()
+    for ($exception = $Record.Exception; $null -ne $exception; $exception = $exception.InnerException) {
+        $types += @{ type = $exception.GetType().FullName; hresult = [int]$exception.HResult }
+    }
+    return @{
+        type = $types[0].type
+        hresult = $types[-1].hresult
+        causes = @($types)
+        error_id = [string]$Record.FullyQualifiedErrorId
+        category = $Record.CategoryInfo.Category.ToString()
+        message = [string]$Record.Exception.Message
+        script_stack = [string]$Record.ScriptStackTrace
+    }
+}
+function Get-UtcText { return (Get-Date).ToUniversalTime().ToString('o') }
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
+$warnings = @()
+$answer = @{ ok = $true; data = $null; bits = 8 * [IntPtr]::Size }
+try {
+    $parameters = ConvertFrom-Guarded $Request.parameters
+    foreach ($item in @(& ([ScriptBlock]::Create($Request.script)) $parameters 3>&1)) {
+        if ($item -is [System.Management.Automation.WarningRecord]) { $warnings += [string]$item.Message } else { $answer.data = $item }
+    }
+} catch {
+    $answer.ok = $false
+    $answer.error = ConvertTo-ErrorObject $_
+}
+$answer.warnings = @($warnings)
+$answer.duration_ms = [int64]$watch.ElapsedMilliseconds
+$answer.server_utc = Get-UtcText
+$text = ConvertTo-Json -InputObject $answer -Compress -Depth 9
+$text = [regex]::Replace($text, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
+$Request.marker + $text + $Request.marker
+"""
+
+
+class RemoteError(Exception):
+    """The script ended with an error on the server. Told apart by type, HRESULT and error id, never by words.
+
+    Attributes:
+        type: full .NET type name of the outermost exception. causes: [{type, hresult}], outermost first.
+        hresult: signed 32 bit number of the innermost exception. error_id, category: as PowerShell has them.
+    """
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(str(error.get("message") or error.get("type") or "the script failed without a message"))
+        self.type = str(error.get("type") or "")
+        self.hresult = int(error.get("hresult") or 0)
+        self.causes = [dict(cause) for cause in error.get("causes") or []]
+        self.error_id = str(error.get("error_id") or "")
+        self.category = str(error.get("category") or "")
+        self.script_stack = str(error.get("script_stack") or "")
+
+    def has_type(self, name: str) -> bool:
+        """Whether the exception or one of its causes is of this full .NET type."""
+        return any(cause.get("type") == name for cause in self.causes) or self.type == name
+
+    def has_hresult(self, number: int) -> bool:
+        """Whether the exception or one of its causes carries this HRESULT (signed 32 bit)."""
+        return any(cause.get("hresult") == number for cause in self.causes) or self.hresult == number
+
+
+class NoAnswer(TransportError):
+    """The remote process ended without an answer between the markers."""
+
+
+class CannotTravel(ValueError):
+    """A parameter value that cannot be sent to a script."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script returned, with what the envelope knows about the call.
+
+    server_utc is the server's clock at the end of the call; bits is 64 or 32, of the process that ran it; asked and answered are the caller's monotonic clock in seconds.
+    """
+
+    data: Any
+    server_utc: datetime
+    duration_ms: int
+    bits: int
+    asked: float
+    answered: float
+    warnings: list[str] = field(default_factory=list)
+
+
+def guard(value: Any) -> Any:
+    """Put the guard character before every string of a parameter tree.
+
+    Raises:
+        CannotTravel: a lone surrogate is not a character in any encoding, or a type is foreign.
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise CannotTravel(f"the character at position {error.start} is half of a surrogate pair") from error
+        return "~" + value
+    if isinstance(value, (list, tuple)):
+        return [guard(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): guard(item) for key, item in value.items()}
+    raise CannotTravel(f"a {type(value).__name__} cannot be a parameter of a remote script")
+
+
+def request_line(script: str, parameters: dict[str, Any], marker: str) -> bytes:
+    """The one line of ASCII that goes to standard input: the request document, compressed."""
+    return base64.b64encode(gzip.compress(request_document(script, parameters, marker).encode("ascii"), mtime=0)) + b"\n"
+
+
+def request_document(script: str, parameters: dict[str, Any], marker: str) -> str:
+    """The request as JSON: the envelope, the script, its guarded parameters, and the marker of the answer."""
+    document = {"run": ENVELOPE, "script": script, "parameters": guard(parameters), "marker": marker}
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+
+
+def read_envelope(stdout: bytes, marker: str) -> dict[str, Any] | None:
+    """The JSON document between the last two markers, or None when there is none."""
+    text = stdout.decode("ascii", errors="replace").replace("\r", "").replace("\n", "")
+    parts = text.rsplit(marker, 2)
+    if len(parts) != 3:
+        return None
+    try:
+        document = json.loads(parts[1])
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def open_envelope(envelope: dict[str, Any], asked: float, answered: float) -> Answer:
+    """The answer that an envelope holds. Raises RemoteError when the script failed."""
+    if not envelope.get("ok"):
+        raise RemoteError(envelope.get("error") or {})
+    return Answer(
+        data=envelope.get("data"),
+        server_utc=parse_utc(str(envelope["server_utc"])),
+        duration_ms=int(envelope.get("duration_ms") or 0),
+        bits=int(envelope.get("bits") or 0),
+        asked=asked,
+        answered=answered,
+        warnings=[str(text) for text in envelope.get("warnings") or []],
+    )
+
+
+class RemoteShell:
+    """Calls scripts on the sync server over a transport.
+
+    Args:
+        transport: the road; it is closed with this object.
+        trace: gets one line a call for the highest verbosity; never parameters, never output of a failed call's request.
+    """
+
+    #: pauses in seconds before the repetitions of a call that is safe to repeat
+    RETRY_PAUSES = (1.0, 3.0, 6.0)
+
+    def __init__(self, transport: Transport, trace: Callable[[str], None] | None = None) -> None:
+        self._transport = transport
+        self._trace = trace or (lambda line: None)
+
+    def call(self, name: str, script: str, parameters: dict[str, Any], *, timeout: float, repeatable: bool) -> Answer:
+        """Run one script.
+
+        Args:
+            name: what the call is called in traces.
+            script: the text; begins with a param block that takes one hashtable.
+            parameters: plain values; the script sees them as a hashtable.
+            timeout: seconds for each try.
+            repeatable: whether running it twice does no harm; only then is a broken connection tried again.
+
+        Raises:
+            RemoteError: the script failed on the server.
+            TransportError: the call could not be carried (after the tries that were allowed).
+            CannotTravel: a parameter cannot be sent.
+        """
+        pauses = list(self.RETRY_PAUSES) if repeatable else []
+        while True:
+            try:
+                return self._once(name, script, parameters, timeout)
+            except (ConnectionBroken, NoAnswer) as error:
+                if not pauses:
+                    raise
+                pause = pauses.pop(0)
+                self._trace(f"{name}: {error} Trying again in {pause:g} s.")
+                time.sleep(pause)
+
+    def _once(self, name: str, script: str, parameters: dict[str, Any], timeout: float) -> Answer:
+        marker = "#" + secrets.token_hex(8) + "#"
+        line = request_line(script, parameters, marker)
+        asked = time.monotonic()
+        output = self._transport.execute(COMMAND_LINE, line, timeout)
+        answered = time.monotonic()
+        envelope = read_envelope(output.stdout, marker)
+        self._trace(f"{name}: {answered - asked:.2f} s, sent {len(line)} bytes, received {len(output.stdout)} bytes, exit code {output.exit_code}.")
+        if envelope is None:
+            # Standard error may hold anything, also what was sent: it is counted here and not repeated.
+            raise NoAnswer(
+                f"The call {name!r} came back without an answer (exit code {output.exit_code}, {len(output.stdout)} bytes of output, "
+                f"{len(output.stderr)} bytes of errors): Windows PowerShell did not run the script."
+            )
+        return open_envelope(envelope, asked, answered)
+
+    def close(self) -> None:
+        """Close the transport. Never raises."""
+        self._transport.close()

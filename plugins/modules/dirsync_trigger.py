@@ -1,0 +1,260 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ensure that a directory synchronisation has carried what was in Active Directory at a moment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dirsync_trigger
+short_description: Ensure that a directory synchronisation has carried what was in Active Directory at a moment
+version_added: 0.1.0
+author:
+  - hybrid.identity contributors (@hybrid-identity)
+description:
+  - Makes sure that a synchronisation cycle whose import began at or after a moment (O(since)) has run on the sync server,
+    and says what that cycle did.
+  - If a cycle has covered the moment already, nothing is started and the result is C(changed=false).
+  - A running cycle whose import began before the moment does not count. The task waits for its end and starts an own one.
+  - The result says whose cycle it was (RV(sync.ownership)) and how sure that is (RV(sync.state), RV(evidence)).
+extends_documentation_fragment:
+  - hybrid.identity.attributes
+  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.action
+  - hybrid.identity.connection
+  - hybrid.identity.connection.engine
+  - hybrid.identity.wait
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, starts nothing, and predicts whether a cycle would be started.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - With a fixed O(since) or with O(max_age) a second run finds the moment covered and changes nothing.
+      - Without both the moment is the start of the task itself, so every run asks for a new cycle.
+options:
+  type:
+    description:
+      - V(delta) carries changes. V(full) reads and evaluates everything again (Microsoft calls it Initial), which is
+        needed after changes of scope and takes hours in large directories.
+    type: str
+    default: delta
+    choices: [delta, full]
+  since:
+    description:
+      - The moment whose directory state must have been carried, in ISO 8601 form and on this machine's clock, for example
+        V(2026-11-24T09:30:00Z). Text without a zone is UTC.
+      - The difference to the clock of the sync server is measured and taken into account.
+      - Without O(since) and O(max_age) it is the moment at which the task began.
+    type: str
+  max_age:
+    description:
+      - Instead of O(since), how old (in seconds) the last covering cycle may be.
+    type: int
+  min_interval:
+    description:
+      - Refuse to start a cycle when the last one began less than so many seconds ago (RV(failure_reason=too_soon)).
+      - Microsoft gives no support for cycles more often than every 30 minutes, but the engine does not refuse them. V(0) switches the guard off.
+    type: int
+    default: 0
+  fail_on:
+    description:
+      - Which results of the runs make the task fail. V(stopped) - a run could not do its work. V(errors) - also when
+        single objects had errors. V(never) - results are only reported.
+    type: str
+    default: stopped
+    choices: [stopped, errors, never]
+  on_staging:
+    description:
+      - What to do on a server in staging mode, where a cycle imports and synchronises but exports nothing.
+    type: str
+    default: refuse
+    choices: [refuse, proceed]
+  on_disabled:
+    description:
+      - What to do when the scheduler is switched off. Somebody did that on purpose.
+      - The scheduler itself is never touched.
+    type: str
+    default: refuse
+    choices: [refuse, proceed]
+seealso:
+  - module: hybrid.identity.dirsync_info
+  - name: Microsoft Entra Connect Sync scheduler
+    description: The scheduler of the engine, in Microsoft's words.
+    link: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-sync-feature-scheduler
+"""
+
+EXAMPLES = r"""
+- name: Carry what is in Active Directory now, over the connection of the inventory
+  hybrid.identity.dirsync_trigger:
+  register: sync
+
+- name: Show whose cycle it was and what it did
+  ansible.builtin.debug:
+    msg: "{{ sync.sync.ownership }} cycle, {{ sync.sync.state }}: {{ sync.changes.export }}"
+
+- name: Be content with any cycle of the last ten minutes
+  hybrid.identity.dirsync_trigger:
+    max_age: 600
+
+- name: From localhost, with the active one of two servers
+  hybrid.identity.dirsync_trigger:
+    server:
+      - sync1.corp.example
+      - sync2.corp.example
+    username: svc-sync@corp.example
+    password: "{{ vault_sync_password }}"
+    authentication: kerberos
+  delegate_to: localhost
+
+- name: After a change of scope, and object errors count
+  hybrid.identity.dirsync_trigger:
+    type: full
+    fail_on: errors
+    wait_timeout: 14400
+"""
+
+RETURN = r"""
+server:
+  description: The server that was used.
+  returned: success
+  type: str
+  sample: sync1.corp.example
+engine:
+  description: The engine that was found.
+  returned: when the engine could be asked
+  type: str
+  sample: connect
+version:
+  description: The version of the product, if it could be read.
+  returned: when the engine could be asked
+  type: str
+  sample: 2.6.92.0
+sync:
+  description: The cycle that covers the moment. Times are in UTC, on this machine's clock.
+  returned: when the engine could be asked
+  type: dict
+  contains:
+    type:
+      description: V(delta) or V(full), as asked for.
+      type: str
+    since:
+      description: The moment that had to be covered.
+      type: str
+    ownership:
+      description:
+        - Whose cycle it was. V(own) - started by this task. V(foreign) - by somebody else.
+        - V(unconfirmed) - the connection was lost during the start, so it cannot be told.
+      type: str
+    state:
+      description:
+        - How far it is known to have come. V(started) - the engine accepted the start. V(confirmed) - it was seen running.
+        - V(finished) - it has ended. V(verified) - its results were read and judged.
+      type: str
+    requested_at:
+      description: When the start was asked for.
+      type: str
+    started_at:
+      description: When the cycle began.
+      type: str
+    finished_at:
+      description: When the cycle ended.
+      type: str
+    duration:
+      description: Seconds between the two.
+      type: float
+  sample:
+    type: delta
+    since: "2026-11-24T09:30:00.000Z"
+    ownership: own
+    state: verified
+    requested_at: "2026-11-24T09:30:01.120Z"
+    started_at: "2026-11-24T09:30:01.350Z"
+    finished_at: "2026-11-24T09:30:41.070Z"
+    duration: 39.72
+runs:
+  description: The runs of the cycle, oldest first; empty where the run history could not be read.
+  returned: when the engine could be asked
+  type: list
+  elements: dict
+  contains:
+    connector:
+      description: The connector.
+      type: str
+    profile:
+      description: The run profile.
+      type: str
+    number:
+      description: The number of the run on this connector.
+      type: int
+    result:
+      description: The engine's own result string.
+      type: str
+      sample: success
+    started_at:
+      description: When the run began.
+      type: str
+    finished_at:
+      description: When the run ended.
+      type: str
+    counts:
+      description: Objects that were added, updated, deleted, and failed.
+      type: dict
+    errors:
+      description: Objects with errors, each with C(dn), C(type) and C(message).
+      type: list
+      elements: dict
+changes:
+  description: What the cycle changed, summed over the connectors - C(import) and C(export), each with C(add), C(update), C(delete) and C(failed).
+  returned: when the engine could be asked
+  type: dict
+  sample:
+    import: {add: 12, update: 0, delete: 0, failed: 0}
+    export: {add: 12, update: 0, delete: 0, failed: 0}
+evidence:
+  description: Where the statements come from - V(scheduler), V(events), V(run_history).
+  returned: when the engine could be asked
+  type: list
+  elements: str
+clock_skew:
+  description: How many seconds the clock of the sync server is ahead of this machine's.
+  returned: when the engine could be asked
+  type: float
+failure_reason:
+  description: A stable word for the reason of a failure; V(none) as null when there is none.
+  returned: always
+  type: str
+  sample: staging
+msg:
+  description: What happened, in one line.
+  returned: always
+  type: str
+"""
+
+from datetime import datetime
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.hybrid.identity.plugins.module_utils._dirsync import trigger
+from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_module import argument_spec, run
+from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_options import TRIGGER_EXCLUSIVE, TRIGGER_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+
+
+def carry(shells: list[tuple[str, RemoteShell]], module: AnsibleModule, now: datetime) -> dict[str, Any]:
+    """The procedure over the servers that were named; a module cannot show progress, so it goes to the debug log."""
+    return trigger(shells, module.params, now=now, check_mode=module.check_mode, progress=module.debug)
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(argument_spec=argument_spec(TRIGGER_OPTIONS), mutually_exclusive=TRIGGER_EXCLUSIVE, supports_check_mode=True), carry)
+
+
+if __name__ == "__main__":
+    main()

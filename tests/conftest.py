@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""What the tests share: estates, with PowerShell and with twins, and the closing words on both."""
+
+from __future__ import annotations
+
+import collections
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.estate import Estate, EstateOptions
+from lab.powershell.runner import find_powershell
+
+POWERSHELL = find_powershell()
+_NO_POWERSHELL = "no PowerShell found: set HYBRID_IDENTITY_PWSH to an engine, or put pwsh on PATH"
+_ran: collections.Counter[str] = collections.Counter()
+_coverage = Path(tempfile.mkdtemp(prefix="hybrid-identity-coverage-"))
+
+MakeEstate = Callable[..., Estate]
+
+
+@pytest.fixture(scope="session", params=["twins", "powershell"])
+def scripts_with(request: pytest.FixtureRequest) -> str:
+    """Every test that asks for it runs twice: with the twins, and with the shipped scripts in PowerShell."""
+    if request.param == "powershell" and POWERSHELL is None:
+        pytest.skip(_NO_POWERSHELL)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def powershell() -> str:
+    """The path of a PowerShell engine; the test is skipped where there is none."""
+    if POWERSHELL is None:
+        pytest.skip(_NO_POWERSHELL)
+    return POWERSHELL
+
+
+@pytest.fixture
+def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
+    """Starts estates (without directory and tenant, unless asked for) and stops them after the test."""
+    estates: list[Estate] = []
+
+    def make(**options: Any) -> Estate:
+        defaults: dict[str, Any] = {"directory": False, "tenant": False, "cycle_seconds": 0.6, "coverage": str(_coverage)}
+        chosen = EstateOptions(powershell=POWERSHELL or "" if scripts_with == "powershell" else "none", **{**defaults, **options})
+        estate = Estate(chosen)
+        estate.start()
+        estates.append(estate)
+        return estate
+
+    yield make
+    for estate in estates:
+        failures = estate.wsman.log.failures
+        estate.stop()
+        assert failures == []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what ran with what."""
+    if report.when == "call" and report.outcome != "skipped":
+        for name in ("twins", "powershell"):
+            if f"[{name}" in report.nodeid or f"-{name}" in report.nodeid:
+                _ran[name] += 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests ran with PowerShell and how many with twins, and why; and which statements of the scripts ran."""
+    write = terminalreporter.write_line
+    why = f"engine: {POWERSHELL}" if POWERSHELL else _NO_POWERSHELL
+    write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['twins']} ran their Python twins ({why})")
+    measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
+    if measure is None or not measure.exists() or not _ran["powershell"]:
+        return
+    from shipped_scripts import write_scripts
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_scripts(Path(folder))
+        done = subprocess.run([measure, _coverage, *files], capture_output=True, text=True, check=False)
+        for line in done.stdout.splitlines():
+            write("statement coverage: " + line.replace(folder + "/", ""))

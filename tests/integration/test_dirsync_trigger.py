@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""dirsync_trigger against the simulated sync server, over real pywinrm (NTLM, encrypted messages)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import roads
+from conftest import MakeEstate
+
+from lab.estate import Estate
+
+KEYS = {
+    "changed", "server", "engine", "version", "sync", "runs", "changes", "evidence", "clock_skew", "failure_reason", "msg",
+}  # fmt: skip
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def test_own_cycle_is_started_followed_and_verified(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    seen: list[str] = []
+    result = roads.trigger(estate, progress=seen.append)
+    assert result["changed"] is True
+    assert set(result) >= KEYS
+    assert result["sync"]["ownership"] == "own"
+    assert result["sync"]["state"] == "verified"
+    assert [run["profile"] for run in result["runs"]] == [
+        "Delta Import", "Delta Import", "Delta Synchronization", "Delta Synchronization", "Export", "Export",
+    ]  # fmt: skip
+    assert set(result["evidence"]) == {"scheduler", "events", "run_history"}
+    assert len(estate.sync.cycles) == 1
+    assert estate.sync.cycles[0].origin == "manual"
+    assert any("starting" in line for line in seen)
+    assert estate.sync.windows.task_names() == []
+    log = estate.wsman.log
+    assert log.shells_opened == log.shells_closed == 1
+
+
+def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    since = _now()
+    assert roads.trigger(estate, since=since)["changed"] is True
+    again = roads.trigger(estate, since=since)
+    assert again["changed"] is False
+    assert again["sync"]["ownership"] == "foreign"
+    assert again["sync"]["state"] == "verified"
+    assert len(estate.sync.cycles) == 1
+    assert roads.trigger(estate, max_age=60)["changed"] is False
+    assert roads.trigger(estate, max_age=0)["changed"] is True
+
+
+def test_check_mode_reads_and_predicts(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    since = _now()
+    predicted = roads.trigger(estate, check_mode=True, since=since)
+    assert predicted["changed"] is True
+    assert estate.sync.cycles == []
+    roads.trigger(estate, since=since)
+    predicted = roads.trigger(estate, check_mode=True, since=since)
+    assert predicted["changed"] is False
+    assert len(estate.sync.cycles) == 1
+
+
+def test_full_cycle_and_a_delta_does_not_stand_in_for_it(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    since = _now()
+    roads.trigger(estate, since=since)
+    result = roads.trigger(estate, since=since, type="full")
+    assert result["changed"] is True
+    assert result["runs"][0]["profile"] == "Full Import"
+    assert roads.trigger(estate, since=since, type="full")["changed"] is False
+    assert roads.trigger(estate, since=since)["changed"] is False
+
+
+def test_without_waiting_it_ends_when_the_cycle_is_seen(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=3)
+    result = roads.trigger(estate, wait=False)
+    assert result["sync"]["state"] == "confirmed"
+    assert result["changed"] is True
+    assert estate.sync.engine.in_progress
+
+
+def _until(condition: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_foreign_cycle_past_its_import_does_not_count(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=1.5)
+    estate.sync.start_cycle()
+    _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began and len(estate.sync.engine.history) > 1)
+    result = roads.trigger(estate)
+    assert result["changed"] is True
+    assert result["sync"]["ownership"] == "own"
+    assert len(estate.sync.cycles) == 2
+    assert estate.sync.cycles[1].origin == "manual"
+    assert estate.sync.cycles[1].started >= (estate.sync.cycles[0].finished or estate.sync.cycles[1].started)
+
+
+def test_foreign_cycle_that_covers_it_is_awaited_and_counts(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=8)
+    since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
+    estate.sync.start_cycle()
+    _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began)
+    result = roads.trigger(estate, since=since)
+    assert result["changed"] is False
+    assert result["sync"]["ownership"] == "foreign"
+    assert result["sync"]["state"] == "verified"
+    assert len(estate.sync.cycles) == 1
+
+
+def test_connector_running_by_hand_is_waited_for(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    connector = estate.sync.engine.connectors[1]
+    threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 1.5)).start()
+    _until(lambda: estate.sync.engine.busy is not None)
+    result = roads.trigger(estate)
+    assert result["sync"]["ownership"] == "own"
+    assert result["sync"]["state"] == "verified"
+
+
+def test_two_tasks_at_once(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=1.5)
+    results: list[dict[str, Any]] = []
+    began = datetime.now(timezone.utc)
+    threads = [threading.Thread(target=lambda: results.append(roads.trigger(estate))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result["failure_reason"] for result in results] == [None, None]
+    assert 1 <= len(estate.sync.cycles) <= 2
+    owners = sorted(result["sync"]["ownership"] for result in results)
+    assert owners == (["foreign", "own"] if len(estate.sync.cycles) == 1 else ["own", "own"])
+    assert sum(result["changed"] for result in results) == len(estate.sync.cycles)
+    for result in results:
+        assert datetime.fromisoformat(result["sync"]["started_at"].replace("Z", "+00:00")) >= began - timedelta(seconds=1)
+
+
+def test_accepted_but_nothing_starts(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+    estate = make_estate()
+    estate.sync.arm("accepted_but_nothing_starts")
+    result = roads.trigger(estate)
+    assert result["failure_reason"] == "not_confirmed"
+    assert result["failed"] is True
+    assert result["sync"]["state"] == "started"
+    assert estate.sync.cycles == []
+
+
+def test_slow_start_is_waited_for(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    estate.sync.arm("slow_start", seconds=1.5)
+    result = roads.trigger(estate)
+    assert result["sync"]["state"] == "verified"
+    assert len(estate.sync.cycles) == 1
+
+
+def _break_the_start(estate: Estate) -> None:
+    """Let the probe pass and drop the connection while the start waits for its answer."""
+    estate.faults.arm("close_connection", verb="Receive", skip=1, after=False)
+
+
+def test_start_lost_with_the_connection_after_it_was_carried_out(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=3)
+    _break_the_start(estate)
+    result = roads.trigger(estate)
+    assert result["failure_reason"] is None
+    assert result["sync"]["ownership"] == "unconfirmed"
+    assert result["sync"]["state"] == "verified"
+    assert result["changed"] is True
+    assert len(estate.sync.cycles) == 1
+
+
+def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+    estate = make_estate()
+    estate.faults.arm("close_connection", verb="Command", skip=1)
+    result = roads.trigger(estate)
+    assert result["failure_reason"] == "not_confirmed"
+    assert estate.sync.cycles == []
+
+
+def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=1.0)
+    estate.faults.arm("close_connection", verb="Receive")  # strikes the probe
+    result = roads.trigger(estate)
+    assert result["sync"]["state"] == "verified"
+    assert len(estate.sync.cycles) == 1
+
+
+def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    estate = make_estate(cycle_seconds=5)
+    result = roads.trigger(estate, wait_timeout=1)
+    assert result["failure_reason"] == "wait_timeout"
+    assert result["sync"]["state"] == "confirmed"
+    assert result["changed"] is True
+
+
+def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
+    estate = make_estate(cycle_seconds=5)
+    estate.sync.start_cycle()
+    _until(lambda: estate.sync.cycles)
+    result = roads.trigger(estate, wait_timeout=1)
+    assert result["failure_reason"] == "busy_timeout"
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"staging": True}, "staging"),
+        ({"suspended": True}, "scheduler_suspended"),
+        ({"enabled": False}, "scheduler_disabled"),
+        ({"service_running": False}, "service_stopped"),
+        ({"module_present": False}, "module_missing"),
+        ({"installed": False}, "not_a_sync_server"),
+        ({"installed": False, "other_services": ("FIMSynchronizationService", "MSOnlineSyncScheduler")}, "engine_unsupported"),
+        ({"installed": False, "other_services": ("AADConnectProvisioningAgent",)}, "not_a_sync_server"),
+        ({"product_version": "2.4.129.0"}, "engine_unsupported"),
+    ],
+)
+def test_refusals(make_estate: MakeEstate, changes: dict[str, Any], reason: str) -> None:
+    estate = make_estate(connect=changes)
+    result = roads.trigger(estate)
+    assert result["failure_reason"] == reason
+    assert set(result) >= KEYS
+    assert "\n" not in result["msg"]
+    assert estate.sync.cycles == []
+
+
+def test_proceeding_on_purpose(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"staging": True, "enabled": False})
+    result = roads.trigger(estate, on_staging="proceed", on_disabled="proceed")
+    assert result["sync"]["state"] == "verified"
+    assert [run["profile"] for run in result["runs"]].count("Export") == 0
+
+
+@pytest.mark.parametrize(
+    ("user", "changes", "reason"),
+    [
+        ("svc-outsider", {}, "engine_access_denied"),
+        ("svc-noremoting", {}, "remoting_denied"),
+        ("svc-sync", {"password": "wrong-Passw0rd"}, "authentication_failed"),
+        ("svc-sync", {"port": 9}, "unreachable"),
+        ("svc-sync", {"server": "no-such-host.invalid"}, "unreachable"),
+    ],
+)
+def test_no_way_in(make_estate: MakeEstate, user: str, changes: dict[str, Any], reason: str) -> None:
+    estate = make_estate()
+    result = roads.trigger(estate, user, connect=changes)
+    assert result["failure_reason"] == reason
+    assert "\n" not in result["msg"]
+    assert "wrong-Passw0rd" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"name": "run_result", "kind": "cloud", "profile": "Export", "result": "stopped-deletion-threshold-exceeded"}, "deletion_threshold"),
+        ({"name": "directory_unreachable"}, "connector_unreachable"),
+        ({"name": "credentials"}, "connector_credentials"),
+        ({"name": "cloud_sign_in"}, "cloud_sign_in_blocked"),
+        ({"name": "run_result", "kind": "directory", "profile": "Delta Synchronization", "result": "stopped-server"}, "cycle_failed"),
+    ],
+)
+def test_runs_that_could_not_do_their_work(make_estate: MakeEstate, fault: dict[str, Any], reason: str) -> None:
+    estate = make_estate()
+    estate.sync.arm(**fault)
+    result = roads.trigger(estate)
+    assert result["failure_reason"] == reason
+    assert result["sync"]["state"] == "verified"
+    assert result["changed"] is True
+    assert result["runs"]
+
+
+def test_object_errors_fail_only_when_asked(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    estate.sync.arm("run_result", times=2, kind="cloud", profile="Export", result="completed-export-errors")
+    assert roads.trigger(estate)["failure_reason"] is None
+    assert roads.trigger(estate, fail_on="errors")["failure_reason"] == "object_errors"
+
+
+def test_covering_cycle_that_failed_does_not_count(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    since = _now()
+    estate.sync.arm("directory_unreachable")
+    roads.trigger(estate, since=since)
+    assert roads.trigger(estate, since=since)["changed"] is True
+
+
+def test_minimum_interval(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    roads.trigger(estate)
+    assert roads.trigger(estate, min_interval=60)["failure_reason"] == "too_soon"
+    assert len(estate.sync.cycles) == 1
+
+
+@pytest.mark.parametrize(
+    "estate_options",
+    [
+        {"language": "de", "culture": "de-DE"},
+        {"language": "de", "culture": "fr-FR", "codepage": 850},
+        {"codepage": 437},
+        {"clock_offset": 900.0},
+        {"clock_offset": -900.0},
+    ],
+    ids=["german", "cp850", "cp437", "ahead", "behind"],
+)
+def test_same_verdicts_elsewhere(make_estate: MakeEstate, estate_options: dict[str, Any]) -> None:
+    estate = make_estate(**estate_options)
+    began = datetime.now(timezone.utc)
+    since = began.isoformat()
+    result = roads.trigger(estate, since=since)
+    assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "verified")
+    started = datetime.fromisoformat(result["sync"]["started_at"].replace("Z", "+00:00"))
+    assert timedelta(seconds=-2) < started - began < timedelta(seconds=20), "the report is on this machine's clock"
+    assert abs(result["clock_skew"] - estate_options.get("clock_offset", 0)) < 5
+    assert roads.trigger(estate, since=since)["changed"] is False
+    estate.sync.start_cycle()
+    _until(lambda: len(estate.sync.cycles) == 2 and len(estate.sync.engine.history) > 7)
+    assert roads.trigger(estate)["sync"]["ownership"] == "own"
+    for changes, reason in (({"suspended": True}, "scheduler_suspended"), ({"suspended": False, "service_running": False}, "service_stopped")):
+        estate.sync.configure(**changes)
+        assert roads.trigger(estate)["failure_reason"] == reason
+
+
+def test_caller_without_rights_on_events_and_tasks(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    result = roads.trigger(estate, "svc-limited")
+    assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "finished")
+    assert result["evidence"] == ["scheduler"]
+    assert result["runs"] == []
+    assert any("scheduled task" in warning for warning in result["warnings"])
+    assert any("events" in warning for warning in result["warnings"])
+
+
+def test_history_that_answers_directly(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"history_refuses_network_logon": False})
+    before = estate.host.processes_started
+    assert roads.trigger(estate)["sync"]["state"] == "verified"
+    assert estate.host.processes_started - before == 2
+
+
+def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> None:
+    active, passive = make_estate(), make_estate(connect={"staging": True})
+
+    def shells() -> list[Any]:
+        return [("passive", roads.open_shell(passive)), ("active", roads.open_shell(active))]
+
+    result = roads.trigger_over(shells())
+    assert (result["server"], result["sync"]["state"]) == ("active", "verified")
+    assert passive.sync.cycles == []
+    passive.sync.configure(staging=False)
+    assert roads.trigger_over(shells())["failure_reason"] == "two_active_servers"
+    active.sync.configure(staging=True)
+    passive.sync.configure(staging=True)
+    assert roads.trigger_over(shells())["failure_reason"] == "no_active_server"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"since": "yesterday"}, "yesterday"),
+        ({"since": "2999-01-01T00:00:00Z"}, "future"),
+        ({"wait_timeout": 0}, "wait_timeout"),
+        ({"max_age": -1}, "max_age"),
+    ],
+)
+def test_bad_options(make_estate: MakeEstate, params: dict[str, Any], words: str) -> None:
+    result = roads.trigger(make_estate(), **params)
+    assert result["failure_reason"] == "invalid_input"
+    assert words in result["msg"]
+
+
+def test_info_tells_what_it_can(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    roads.trigger(estate)
+    told = roads.inform(estate)
+    assert told["engine"] == "connect"
+    assert told["version"] == "2.6.92.0"
+    assert told["support"] == "supported"
+    assert told["services"] == {"ADSync": "running"}
+    assert told["scheduler"]["staging"] is False
+    assert told["access"] == {"scheduler": True, "history": "local", "events": True, "services": True}
+    assert {run["profile"] for run in told["last_runs"]} == {"Delta Import", "Delta Synchronization", "Export"}
+    assert told["password_sync"]["heartbeat"] is not None
+    assert told["problems"] == {} or set(told["problems"]) == set()
+
+
+def test_info_with_half_of_it_forbidden(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"services_readable": False})
+    told = roads.inform(estate, "svc-limited")
+    assert told["services"] == {"ADSync": None}
+    assert told["scheduler"]["enabled"] is True
+    assert set(told["problems"]) == {"services", "history", "events"}
+    outsider = roads.inform(estate, "svc-outsider")
+    assert outsider["blocked_by"] == "engine_access_denied"
+    assert outsider["scheduler"] is None
+    assert outsider["version"] == "2.6.92.0"
+
+
+def test_info_of_a_stopped_service(make_estate: MakeEstate) -> None:
+    told = roads.inform(make_estate(connect={"service_running": False}))
+    assert told["blocked_by"] == "service_stopped"
+    assert told["services"] == {"ADSync": "stopped"}

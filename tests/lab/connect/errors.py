@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Who asks, and the error records that the simulated cmdlets answer with, in English and German."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ACCESS_DENIED = -2147024891  # 0x80070005
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An account and how it got in. groups: ADSyncAdmins, ADSyncOperators, ADSyncBrowse, EventLogReaders, Administrators."""
+
+    user: str
+    network_logon: bool = True
+    groups: frozenset[str] = field(default_factory=frozenset)
+
+    def is_in(self, *groups: str) -> bool:
+        """Whether the caller is a member of one of the groups."""
+        return bool(self.groups.intersection(groups))
+
+
+class CmdletError(Exception):
+    """A PowerShell error record: full .NET type, signed HRESULT, FullyQualifiedErrorId, category, words, terminating or not."""
+
+    def __init__(self, type: str, hresult: int, error_id: str, category: str, message: str, terminating: bool = False) -> None:
+        super().__init__(message)
+        self.type, self.hresult, self.error_id, self.category = type, hresult, error_id, category
+        self.message, self.terminating = message, terminating
+
+
+# German words are translations of our own; on a German server the product says something like them.
+TEXTS = {
+    "en": {
+        "running": "System.InvalidOperationException: Sync is already running. Cannot start a new run till this one completes.",
+        "busy": "System.InvalidOperationException: Connector: {0} is busy.",
+        "suspended": "System.InvalidOperationException: The scheduler is suspended.",  # assumption: the words are not known
+        "denied": "Retrieving the COM class factory for remote component with CLSID {{835BEE60-8731-4159-8BFF-941301D76D05}} from machine {0} "
+        "failed due to the following error: 80070005",
+        "stopped": "The RPC server is unavailable. (Exception from HRESULT: 0x800706BA)",  # assumption
+        "pipe": "There was no endpoint listening at net.pipe://localhost/ADSyncManagement that could accept the message. This is often caused by "
+        "an incorrect address or SOAP action. See InnerException, if present, for more details.",
+        "no_events": "No events were found that match the specified selection criteria.",
+        "no_event_access": "Attempted to perform an unauthorized operation.",
+        "no_service": "Cannot find any service with service name '{0}'.",
+        "no_path": "Cannot find path '{0}' because it does not exist.",
+        "no_value": "Property {1} does not exist at path {0}.",
+        "no_task_right": "Access is denied.",
+        "no_task": "The system cannot find the file specified.",
+        "unknown": "The term '{0}' is not recognized as the name of a cmdlet, function, script file, or operable program.",
+    },
+    "de": {
+        "running": "System.InvalidOperationException: Die Synchronisierung wird bereits ausgeführt. Vor ihrem Abschluss kann keine neue gestartet werden.",
+        "busy": "System.InvalidOperationException: Connector: {0} ist ausgelastet.",
+        "suspended": "System.InvalidOperationException: Der Scheduler ist angehalten.",
+        "denied": "Die COM-Klassenfactory für die Remotekomponente mit CLSID {{835BEE60-8731-4159-8BFF-941301D76D05}} auf Computer {0} konnte aufgrund "
+        "des folgenden Fehlers nicht abgerufen werden: 80070005",
+        "stopped": "Der RPC-Server ist nicht verfügbar. (Ausnahme von HRESULT: 0x800706BA)",
+        "pipe": "Es war kein an net.pipe://localhost/ADSyncManagement lauschender Endpunkt vorhanden, der die Nachricht annehmen konnte.",
+        "no_events": "Es wurden keine Ereignisse gefunden, die den angegebenen Auswahlkriterien entsprechen.",
+        "no_event_access": "Es wurde versucht, einen nicht autorisierten Vorgang auszuführen.",
+        "no_service": "Es kann kein Dienst mit dem Dienstnamen „{0}“ gefunden werden.",
+        "no_path": "Der Pfad „{0}“ kann nicht gefunden werden, da er nicht vorhanden ist.",
+        "no_value": "Die Eigenschaft {1} ist im Pfad {0} nicht vorhanden.",
+        "no_task_right": "Zugriff verweigert",
+        "no_task": "Das System kann die angegebene Datei nicht finden.",
+        "unknown": "Die Benennung „{0}“ wurde nicht als Name eines Cmdlet, einer Funktion, einer Skriptdatei oder eines ausführbaren Programms erkannt.",
+    },
+}
+
+# name -> (.NET type, HRESULT, error id, category, terminating). An error id of None repeats the message, as ADSync's own errors do.
+_RECORDS: dict[str, tuple[str, int, str | None, str, bool]] = {
+    "running": ("System.InvalidOperationException", -2146233079, None, "WriteError", False),
+    "busy": ("System.InvalidOperationException", -2146233079, None, "WriteError", False),
+    "suspended": ("System.InvalidOperationException", -2146233079, None, "WriteError", False),
+    "denied": ("System.Runtime.InteropServices.COMException", ACCESS_DENIED, None, "WriteError", False),
+    "stopped": ("System.Runtime.InteropServices.COMException", -2147023174, None, "WriteError", False),
+    "pipe": ("System.ServiceModel.EndpointNotFoundException", -2146233087, None, "WriteError", False),
+    "no_events": ("System.Exception", -2146233088, "NoMatchingEventsFound,Microsoft.PowerShell.Commands.GetWinEventCommand", "ObjectNotFound", False),
+    "no_event_access": (
+        "System.UnauthorizedAccessException",
+        ACCESS_DENIED,
+        "System.UnauthorizedAccessException,Microsoft.PowerShell.Commands.GetWinEventCommand",
+        "NotSpecified",
+        True,
+    ),
+    "no_service": (
+        "Microsoft.PowerShell.Commands.ServiceCommandException",
+        -2146233087,
+        "NoServiceFoundForGivenName,Microsoft.PowerShell.Commands.GetServiceCommand",
+        "ObjectNotFound",
+        False,
+    ),
+    "no_path": (
+        "System.Management.Automation.ItemNotFoundException",
+        -2146233087,
+        "PathNotFound,Microsoft.PowerShell.Commands.GetItemCommand",
+        "ObjectNotFound",
+        False,
+    ),
+    "no_value": (
+        "System.Management.Automation.PSArgumentException",
+        -2147024809,
+        "System.Management.Automation.PSArgumentException,Microsoft.PowerShell.Commands.GetItemPropertyCommand",
+        "InvalidArgument",
+        False,
+    ),
+    "no_task_right": ("Microsoft.Management.Infrastructure.CimException", ACCESS_DENIED, "HRESULT 0x80070005,Register-ScheduledTask", "PermissionDenied", False),
+    "no_task": ("Microsoft.Management.Infrastructure.CimException", -2147024894, "HRESULT 0x80070002,Get-ScheduledTask", "ObjectNotFound", False),
+    "unknown": ("System.Management.Automation.CommandNotFoundException", -2146233087, "CommandNotFoundException", "ObjectNotFound", True),
+}
+
+
+def refusal(name: str, language: str, *words: str) -> CmdletError:
+    """The error record of a situation, in the language of the server."""
+    type_name, hresult, error_id, category, terminating = _RECORDS[name]
+    message = TEXTS[language][name].format(*words)
+    return CmdletError(type_name, hresult, message if error_id is None else error_id, category, message, terminating)

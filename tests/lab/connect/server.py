@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The server: scheduler, cmdlets and their rights, one state."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from lab.clock import Clock
+from lab.synchronisation import SourceDirectory, SyncTarget
+
+from .cycle import CycleRecord, Engine
+from .errors import Caller, CmdletError, refusal
+from .event_log import CONNECTOR, ENGINE, EventLog
+from .faults import ArmedFaults
+from .options import ConnectOptions
+from .windows import RunTask, Windows
+
+_OPERATORS = ("ADSyncAdmins", "ADSyncOperators")
+
+
+class ConnectServer:
+    """An Entra Connect Sync 2.6 server.
+
+    Args:
+        clock: the server's own clock.
+        directory: what AD imports read; None imports nothing.
+        tenant: what exports go to; None takes everything.
+    """
+
+    def __init__(self, clock: Clock, *, directory: SourceDirectory | None = None, tenant: SyncTarget | None = None, options: ConnectOptions | None = None) -> None:
+        self.clock = clock
+        self.options = options or ConnectOptions()
+        self.events = EventLog(clock)
+        self.events.language = self.options.language
+        self.faults = ArmedFaults()
+        self.windows = Windows(self.options)
+        self.engine = Engine(clock, self.options, self.events, self.faults, directory, tenant)
+        self._next_start = clock.now() + self.options.interval
+        self._next_type = "Delta"
+        self._threads: list[threading.Thread] = []
+        self._cmdlets: dict[str, Callable[[Caller, dict[str, Any]], Any]] = {
+            "Get-ADSyncScheduler": self._get_scheduler,
+            "Set-ADSyncScheduler": self._set_scheduler,
+            "Start-ADSyncSyncCycle": self._start_cycle,
+            "Stop-ADSyncSyncCycle": self._stop_cycle,
+            "Get-ADSyncConnector": self._get_connectors,
+            "Get-ADSyncConnectorRunStatus": self._get_run_status,
+            "Get-ADSyncRunProfileResult": self._get_runs,
+            "Invoke-ADSyncRunProfile": self._invoke_profile,
+            "Get-WinEvent": self._get_events,
+            "Get-Service": self.windows.get_service,
+            "path_exists": self.windows.path_exists,
+            "registry_value": self.windows.registry_value,
+            "file_version": self.windows.file_version,
+            "Register-ScheduledTask": self.windows.register_task,
+            "Start-ScheduledTask": self.windows.start_task,
+            "Get-ScheduledTask": self.windows.get_tasks,
+            "Get-ScheduledTaskInfo": self.windows.get_task_info,
+            "Unregister-ScheduledTask": self.windows.unregister_task,
+        }
+        self.events.write(ENGINE, 2001)
+        self.events.write(CONNECTOR, 654)
+        self._spawn(self._schedule, "scheduler")
+
+    # -- for the lab and its tests
+
+    @property
+    def cycles(self) -> list[CycleRecord]:
+        """Every cycle so far, oldest first."""
+        return list(self.engine.cycles)
+
+    @property
+    def run_task(self) -> RunTask:
+        """What runs the action of a scheduled task."""
+        return self.windows.run_task
+
+    @run_task.setter
+    def run_task(self, hook: RunTask) -> None:
+        self.windows.run_task = hook
+
+    def configure(self, **changes: Any) -> None:
+        """Change options while the server runs. Raises AttributeError for a name that does not exist."""
+        with self.engine.lock:
+            self.options.change(**changes)
+            self.events.language = self.options.language
+
+    def arm(self, name: str, times: int = 1, **details: Any) -> None:
+        """Arm a fault (see FAULTS)."""
+        self.faults.arm(name, times, **details)
+
+    def start_cycle(self, full: bool = False, origin: str = "scheduled") -> bool:
+        """Start a cycle as the scheduler does; False when one runs."""
+        with self.engine.lock:
+            if self.engine.in_progress or self.engine.busy is not None:
+                return False
+            self.engine.in_progress = True
+            self.engine.cancelled.clear()
+        self._spawn(lambda: self.engine.run_cycle(full, origin, self._cycle_finished), "cycle")
+        return True
+
+    def wait_idle(self, timeout: float = 30.0) -> bool:
+        """Wait until nothing runs; False when the time is over first."""
+        deadline = time.monotonic() + timeout
+        while self.engine.in_progress or self.engine.busy is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def stop(self) -> None:
+        """End every thread."""
+        self.engine.stopping.set()
+        for thread in self._threads:
+            thread.join(2)
+
+    def call(self, caller: Caller, name: str, parameters: dict[str, Any]) -> Any:
+        """Call a cmdlet as a caller; plain Python values come back. Raises CmdletError."""
+        if name not in self._cmdlets:
+            raise refusal("unknown", self.options.language, name)
+        if "-ADSync" in name:
+            self._require(caller, name)
+        return self._cmdlets[name](caller, parameters)
+
+    # -- rights and roads
+
+    def _require(self, caller: Caller, name: str) -> None:
+        """The engine's own rights: Operators and Admins run it, Browse looks (by analogy with the FIM groups: assumption)."""
+        looks = name.startswith("Get-")
+        if not self.options.service_running:
+            raise refusal("pipe" if name == "Get-ADSyncRunProfileResult" else "stopped", self.options.language)
+        if not caller.is_in(*_OPERATORS) and not (looks and caller.is_in("ADSyncBrowse")):
+            raise refusal("denied", self.options.language, self.options.computer)
+        if name == "Get-ADSyncRunProfileResult" and caller.network_logon and self.options.history_refuses_network_logon:
+            raise refusal("pipe", self.options.language)
+
+    # -- the scheduler
+
+    def _get_scheduler(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        allowed = timedelta(minutes=30)
+        customized = None if self.options.interval == allowed else self.options.interval
+        with self.engine.lock:
+            return {
+                "AllowedSyncCycleInterval": allowed,
+                "CurrentlyEffectiveSyncCycleInterval": max(self.options.interval, allowed),
+                "CustomizedSyncCycleInterval": customized,
+                "NextSyncCyclePolicyType": self._next_type,
+                "NextSyncCycleStartTimeInUTC": self._next_start,
+                "PurgeRunHistoryInterval": timedelta(days=7),
+                "SyncCycleEnabled": self.options.enabled,
+                "MaintenanceEnabled": True,
+                "StagingModeEnabled": self.options.staging,
+                "SchedulerSuspended": self.options.suspended,
+                "SyncCycleInProgress": self.engine.in_progress,
+            }
+
+    def _set_scheduler(self, caller: Caller, p: dict[str, Any]) -> None:
+        with self.engine.lock:
+            if "SyncCycleEnabled" in p:
+                self.options.enabled = bool(p["SyncCycleEnabled"])
+            if "NextSyncCyclePolicyType" in p:
+                self._next_type = str(p["NextSyncCyclePolicyType"])
+            if p.get("CustomizedSyncCycleInterval") is not None:
+                self.options.interval = p["CustomizedSyncCycleInterval"]
+        self.events.write(ENGINE, 904, "settings changed")
+
+    def _start_cycle(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        with self.engine.lock:
+            if self.options.suspended:
+                raise refusal("suspended", self.options.language)
+            if self.engine.in_progress:
+                raise refusal("running", self.options.language)
+            if self.engine.busy is not None:
+                raise refusal("busy", self.options.language, self.engine.busy.name)
+            if self.faults.take("accepted_but_nothing_starts"):
+                return {"Result": "Success"}
+            full = p.get("PolicyType") == "Initial"
+            late = self.faults.take("slow_start")
+            if late is None:
+                self.start_cycle(full, "manual")
+                return {"Result": "Success"}
+        self._spawn(lambda: self._start_late(float(late.get("seconds", 3)), full), "late-start")
+        return {"Result": "Success"}
+
+    def _start_late(self, seconds: float, full: bool) -> None:
+        if not self.engine.stopping.wait(seconds):
+            self.start_cycle(full, "manual")
+
+    def _stop_cycle(self, caller: Caller, p: dict[str, Any]) -> None:
+        self.engine.cancelled.set()
+
+    def _cycle_finished(self) -> None:
+        """The next start moves when a cycle ends, and not before."""
+        self._next_start = self.clock.now() + max(self.options.interval, timedelta(minutes=30))
+        self._next_type = "Delta"
+
+    def _schedule(self) -> None:
+        while not self.engine.stopping.wait(0.2):
+            due = self.options.scheduler_running and self.options.service_running and self.clock.now() >= self._next_start
+            if due and self.options.enabled and not self.options.suspended:
+                self.start_cycle(self._next_type == "Initial")
+
+    # -- looking
+
+    def _get_run_status(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        with self.engine.lock:
+            return [] if self.engine.busy is None else [{"RunState": "Busy", "ConnectorName": self.engine.busy.name}]
+
+    def _get_connectors(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {"Name": one.name, "Identifier": one.identifier, "Type": one.type, "Subtype": "" if one.is_directory else "Windows Azure Active Directory (Microsoft)"}
+            for one in self.engine.connectors
+        ]
+
+    def _get_runs(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        with self.engine.lock:
+            runs = list(self.engine.history)
+        if p.get("ConnectorId"):
+            runs = [run for run in runs if run.connector.identifier == uuid.UUID(str(p["ConnectorId"]))]
+        if p.get("RunHistoryId"):
+            runs = [run for run in runs if run.identifier == uuid.UUID(str(p["RunHistoryId"]))]
+        return [run.as_result(bool(p.get("RunStepDetails"))) for run in runs[: int(p.get("NumberRequested") or len(runs))]]
+
+    def _invoke_profile(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """A run by hand; synchronous, and no cycle: the scheduler's flag stays down."""
+        connector = next(one for one in self.engine.connectors if one.name == p["ConnectorName"])
+        with self.engine.lock:
+            if self.engine.busy is not None or self.engine.in_progress:
+                return {"Result": "no-start-ma-already-running"}
+        return {"Result": self.engine.run_profile(connector, str(p["RunProfileName"]), float(p.get("Seconds", 0.2)))}
+
+    def _get_events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        if not caller.is_in("EventLogReaders", "Administrators"):
+            raise refusal("no_event_access", self.options.language)
+        providers = p["ProviderName"] if isinstance(p["ProviderName"], list) else [p["ProviderName"]]
+        ids = p.get("Id") or []
+        since: datetime | None = p.get("StartTime")
+        found = self.events.read(tuple(providers), tuple(ids if isinstance(ids, list) else [ids]), since, int(p.get("MaxEvents") or 0))
+        if not found:
+            raise refusal("no_events", self.options.language)
+        return found
+
+    def _spawn(self, work: Callable[[], None], name: str) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=work, name=f"engine-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+__all__ = ["CmdletError", "ConnectServer"]

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""What Windows knows of itself on the sync server: services, registry, files, scheduled tasks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .errors import Caller, refusal
+from .options import ConnectOptions
+
+_BIN = r"C:\Program Files\Microsoft Azure AD Sync\Bin"
+_WIZARD = r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe"
+_SERVICES = r"hklm:\system\currentcontrolset\services" + "\\"
+
+RunTask = Callable[[Caller, str, str], int]
+
+
+class Windows:
+    """Answers questions about the machine; starts scheduled tasks through `run_task`."""
+
+    def __init__(self, options: ConnectOptions) -> None:
+        self._options = options
+        self._tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self.run_task: RunTask = lambda caller, execute, argument: 1
+
+    def _service_names(self) -> set[str]:
+        return {name.lower() for name in self._options.other_services} | ({"adsync"} if self._options.installed else set())
+
+    def get_service(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        """Get-Service -Name; a network logon without administrator rights may be kept from the service manager."""
+        name = str(p["Name"])
+        if name.lower() not in self._service_names():
+            raise refusal("no_service", self._options.language, name)
+        if not self._options.services_readable and not caller.is_in("Administrators"):
+            raise refusal("no_task_right", self._options.language)
+        running = self._options.service_running or name.lower() != "adsync"
+        return [{"Name": name, "Status": "Running" if running else "Stopped", "StartType": "Automatic"}]
+
+    def path_exists(self, caller: Caller, p: dict[str, Any]) -> bool:
+        """Test-Path for what the lab knows: service keys, and the engine's module."""
+        path = str(p["path"]).lower()
+        if path.startswith(_SERVICES):
+            return path[len(_SERVICES) :] in self._service_names()
+        if path == (_BIN + r"\ADSync\ADSync.psd1").lower():
+            return self._options.installed and self._options.module_present
+        return False
+
+    def registry_value(self, caller: Caller, p: dict[str, Any]) -> str:
+        """Get-ItemProperty -LiteralPath -Name."""
+        values = {
+            (_SERVICES + "adsync", "imagepath"): f'"{_BIN}\\miiserver.exe"',
+            (r"hklm:\software\microsoft\azure ad connect", "wizardpath"): _WIZARD,
+        }
+        key = (str(p["path"]).lower(), str(p["name"]).lower())
+        if not self._options.installed or key not in values:
+            raise refusal("no_value" if self._options.installed else "no_path", self._options.language, str(p["path"]), str(p["name"]))
+        return values[key]
+
+    def file_version(self, caller: Caller, p: dict[str, Any]) -> str:
+        """(Get-Item).VersionInfo.FileVersion."""
+        if not self._options.installed or str(p["path"]).lower() != _WIZARD.lower():
+            raise refusal("no_path", self._options.language, str(p["path"]))
+        return self._options.product_version
+
+    # -- scheduled tasks. assumption: registering a task with the highest run level takes an administrator.
+
+    def register_task(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Register-ScheduledTask."""
+        if not caller.is_in("Administrators"):
+            raise refusal("no_task_right", self._options.language)
+        task = {"TaskPath": p["TaskPath"], "TaskName": p["TaskName"], "State": 3, "LastTaskResult": 267011, "Execute": p["Execute"], "Argument": p["Argument"]}
+        with self._lock:
+            self._tasks[str(p["TaskPath"]), str(p["TaskName"])] = task
+        return self._shown(task)
+
+    def start_task(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Start-ScheduledTask: the action runs in a batch logon, which is no network logon."""
+        task = self._find(p)
+
+        def action() -> None:
+            result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
+            task.update(State=3, LastTaskResult=result)
+
+        task["State"] = 4
+        threading.Thread(target=action, name="scheduled-task", daemon=True).start()
+
+    def get_tasks(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        """Get-ScheduledTask, by path or by path and name."""
+        if p.get("TaskName"):
+            return [self._shown(self._find(p))]
+        with self._lock:
+            found = [self._shown(task) for (path, _name), task in self._tasks.items() if path == p["TaskPath"]]
+        if not found:
+            raise refusal("no_task", self._options.language)
+        return found
+
+    def get_task_info(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Get-ScheduledTaskInfo."""
+        return {"TaskName": p["TaskName"], "LastTaskResult": self._find(p)["LastTaskResult"]}
+
+    def unregister_task(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Unregister-ScheduledTask."""
+        with self._lock:
+            self._tasks.pop((str(p["TaskPath"]), str(p["TaskName"])), None)
+
+    def task_names(self) -> list[str]:
+        """What is registered at the moment."""
+        with self._lock:
+            return [name for _path, name in self._tasks]
+
+    def _find(self, p: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            task = self._tasks.get((str(p["TaskPath"]), str(p["TaskName"])))
+        if task is None:
+            raise refusal("no_task", self._options.language)
+        return task
+
+    @staticmethod
+    def _shown(task: dict[str, Any]) -> dict[str, Any]:
+        return {name: task[name] for name in ("TaskPath", "TaskName", "State")}

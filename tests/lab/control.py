@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Speaking to a running lab from another process: one JSON line asks, one answers, on a Unix socket of the owner's."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import socketserver
+import threading
+from pathlib import Path
+from typing import Any
+
+from lab.connect import FAULTS
+from lab.estate import Estate
+
+
+class Control:
+    """Answers the questions of `lab tell`."""
+
+    def __init__(self, estate: Estate, path: Path) -> None:
+        self._estate = estate
+        self.path = path
+        path.unlink(missing_ok=True)
+        control = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                for line in self.rfile:
+                    self.wfile.write(control.answer(line))
+                    self.wfile.flush()
+
+        self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        os.chmod(path, 0o600)
+        self._server.daemon_threads = True
+
+    def start(self) -> None:
+        """Listen in a thread."""
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="control", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self.path.unlink(missing_ok=True)
+
+    def answer(self, line: bytes) -> bytes:
+        """The answer to one line; a mistake is answered with a sentence."""
+        try:
+            question = json.loads(line)
+            value: Any = self._do(str(question.pop("do")), question)
+            document = {"ok": True, "value": value}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            document = {"ok": False, "error": str(error)}
+        return json.dumps(document, default=str).encode() + b"\n"
+
+    def _do(self, verb: str, details: dict[str, Any]) -> Any:
+        estate = self._estate
+        if verb == "set":
+            return estate.sync.configure(**details)
+        if verb == "fault":
+            name = str(details.pop("name"))
+            return estate.sync.arm(name, **details) if name in FAULTS else estate.faults.arm(name, **details)
+        if verb == "cycle":
+            return estate.sync.start_cycle(bool(details.get("full")))
+        if verb == "cycles":
+            return [vars(cycle) for cycle in estate.sync.cycles]
+        if verb == "stats":
+            return {**estate.wsman.log.snapshot(), "processes": estate.host.processes_started, "tasks": estate.sync.windows.task_names()}
+        raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats")
+
+
+def tell(path: Path, question: dict[str, Any]) -> dict[str, Any]:
+    """Ask a running lab."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(json.dumps(question).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        return answer

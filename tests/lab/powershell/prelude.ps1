@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+#
+# Loaded before every script that runs on the simulated sync server: stand-ins for what only Windows has. They forward to
+# the lab over the socket LAB_BRIDGE and behave as the cmdlets they stand for: types, error records, preferences.
+
+# The real cmdlet behind a stand-in of the same name.
+function Get-RealCmdlet($Name) { $ExecutionContext.InvokeCommand.GetCommand($Name, 'Cmdlet') }
+
+function ConvertFrom-Estate($Value) {
+    if ($Value -is [string]) { return $Value.Substring(1) }
+    if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertFrom-Estate $item }) }
+    if ($Value -is [System.Management.Automation.PSCustomObject]) {
+        $names = @($Value.PSObject.Properties.Name)
+        if ($names -contains '#datetime') { return [datetime]::new([long]$Value.'#datetime', [System.DateTimeKind]::Utc) }
+        if ($names -contains '#timespan') { return [timespan]::new([long]$Value.'#timespan') }
+        if ($names -contains '#guid') { return [guid]$Value.'#guid'.Substring(1) }
+        $object = [ordered]@{}
+        foreach ($name in $names) { $object[$name] = ConvertFrom-Estate $Value.$name }
+        return [pscustomobject]$object
+    }
+    return $Value
+}
+
+function ConvertTo-Estate($Value) {
+    if ($Value -is [datetime]) { return @{ '#ticks' = $Value.ToUniversalTime().Ticks } }
+    if ($Value -is [switch]) { return [bool]$Value }
+    if ($Value -is [hashtable]) {
+        $table = @{}
+        foreach ($key in $Value.Keys) { $table[$key] = ConvertTo-Estate $Value[$key] }
+        return $table
+    }
+    if ($Value -is [guid] -or $Value -is [enum]) { return [string]$Value }
+    return $Value
+}
+
+# An exception of a type that Linux may lack: it is made under its real name.
+function New-EstateException($TypeName, $Message, $HResult) {
+    $type = $TypeName -as [type]
+    if ($null -eq $type) {
+        if ($null -eq $global:EstateTypes) {
+            $assembly = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([System.Reflection.AssemblyName]::new('EstateTypes'), 'Run')
+            $global:EstateModule = $assembly.DefineDynamicModule('EstateTypes')
+            $global:EstateTypes = @{}
+        }
+        if (-not $global:EstateTypes.ContainsKey($TypeName)) {
+            $builder = $global:EstateModule.DefineType($TypeName, 'Public, Class', [System.Exception])
+            $constructor = $builder.DefineConstructor('Public', 'Standard', [type[]]@([string]))
+            $il = $constructor.GetILGenerator()
+            $il.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
+            $il.Emit([System.Reflection.Emit.OpCodes]::Ldarg_1)
+            $il.Emit([System.Reflection.Emit.OpCodes]::Call, [System.Exception].GetConstructor([type[]]@([string])))
+            $il.Emit([System.Reflection.Emit.OpCodes]::Ret)
+            $global:EstateTypes[$TypeName] = $builder.CreateType()
+        }
+        $type = $global:EstateTypes[$TypeName]
+    }
+    $exception = $type.GetConstructor([type[]]@([string])).Invoke(@($Message))
+    $exception.HResult = $HResult
+    return $exception
+}
+
+# Asks the lab; a refusal becomes an error record of the calling stand-in.
+function Invoke-Estate($Cmdlet, $Name, $Parameters) {
+    $wire = @{}
+    foreach ($key in $Parameters.Keys) {
+        if ($key -notin 'ErrorAction', 'WarningAction', 'InformationAction', 'Verbose', 'Debug', 'Confirm') { $wire[$key] = ConvertTo-Estate $Parameters[$key] }
+    }
+    $question = ConvertTo-Json -InputObject @{ session = $env:LAB_SESSION; name = $Name; parameters = $wire } -Compress -Depth 8
+    $socket = [System.Net.Sockets.Socket]::new('Unix', 'Stream', 'Unspecified')
+    try {
+        $socket.Connect([System.Net.Sockets.UnixDomainSocketEndPoint]::new($env:LAB_BRIDGE))
+        $stream = [System.Net.Sockets.NetworkStream]::new($socket)
+        $bytes = [System.Text.Encoding]::UTF8.GetBytes($question + "`n")
+        $stream.Write($bytes, 0, $bytes.Length)
+        $answer = [System.IO.StreamReader]::new($stream).ReadLine()
+    } finally { $socket.Dispose() }
+    $document = ConvertFrom-Json $answer
+    if ($null -ne $document.error) {
+        $exception = New-EstateException $document.error.type.Substring(1) $document.error.message.Substring(1) $document.error.hresult
+        $record = [System.Management.Automation.ErrorRecord]::new($exception, $document.error.error_id.Substring(1), $document.error.category.Substring(1), $null)
+        if ($document.error.terminating) { $Cmdlet.ThrowTerminatingError($record) }
+        $Cmdlet.WriteError($record)
+        return
+    }
+    $value = ConvertFrom-Estate $document.value
+    if ($value -is [System.Collections.IList]) { foreach ($item in $value) { $item } } elseif ($null -ne $value) { $value }
+}
+
+if ($env:LAB_CLOCK_OFFSET) {
+    function Get-Date { (& (Get-RealCmdlet Get-Date)).AddSeconds([double]::Parse($env:LAB_CLOCK_OFFSET, [cultureinfo]::InvariantCulture)) }
+}
+
+function Get-Service {
+    [CmdletBinding()] param([string]$Name)
+    Invoke-Estate $PSCmdlet 'Get-Service' $PSBoundParameters | ForEach-Object {
+        $_.Status = @{ Stopped = 1; StartPending = 2; StopPending = 3; Running = 4 }[$_.Status]
+        $_
+    }
+}
+
+function Get-WinEvent {
+    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents)
+    $query = @{}
+    foreach ($key in $FilterHashtable.Keys) { $query[$key] = $FilterHashtable[$key] }
+    if ($MaxEvents) { $query['MaxEvents'] = $MaxEvents }
+    Invoke-Estate $PSCmdlet 'Get-WinEvent' $query | ForEach-Object { $_.TimeCreated = $_.TimeCreated.ToLocalTime(); $_ }
+}
+
+function Test-Path {
+    [CmdletBinding()] param([string]$LiteralPath)
+    if ($LiteralPath -match '^(HKLM:|C:)\\') { return Invoke-Estate $PSCmdlet 'path_exists' @{ path = $LiteralPath } }
+    & (Get-RealCmdlet Test-Path) @PSBoundParameters
+}
+
+function Get-ItemProperty {
+    [CmdletBinding()] param([string]$LiteralPath, [string]$Name)
+    $value = Invoke-Estate $PSCmdlet 'registry_value' @{ path = $LiteralPath; name = $Name }
+    if ($null -ne $value) { return [pscustomobject]@{ $Name = $value } }
+}
+
+function Get-Item {
+    [CmdletBinding()] param([string]$LiteralPath)
+    $version = Invoke-Estate $PSCmdlet 'file_version' @{ path = $LiteralPath }
+    if ($null -ne $version) { return [pscustomobject]@{ FullName = $LiteralPath; VersionInfo = [pscustomobject]@{ FileVersion = $version } } }
+}
+
+function Import-Module {
+    [CmdletBinding()] param([string]$Name)
+    if (-not (Invoke-Estate $PSCmdlet 'path_exists' @{ path = $Name })) {
+        $exception = [System.IO.FileNotFoundException]::new("The specified module '$Name' was not loaded because no valid module file was found in any module directory.")
+        $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand', 'ResourceUnavailable', $Name))
+    }
+    & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
+}
+
+function whoami.exe { "`"$($env:LAB_USER)`",`"S-1-5-21-1004336348-1177238915-682003330-1104`"" }
+
+# The lab's folders belong to one user anyway; what counts here is that the call is made and its exit code read.
+function icacls.exe { $global:LASTEXITCODE = [int]$env:LAB_ICACLS_EXIT_CODE; "processed file: $($args[0])" }
+
+function New-ScheduledTaskAction { [CmdletBinding()] param([string]$Execute, [string]$Argument) [pscustomobject]@{ Execute = $Execute; Argument = $Argument } }
+
+function New-ScheduledTaskPrincipal {
+    [CmdletBinding()] param([string]$UserId, [string]$LogonType, [string]$RunLevel)
+    [pscustomobject]@{ UserId = $UserId; LogonType = $LogonType; RunLevel = $RunLevel }
+}
+
+function Register-ScheduledTask {
+    [CmdletBinding()] param([string]$TaskPath, [string]$TaskName, $Action, $Principal)
+    Invoke-Estate $PSCmdlet 'Register-ScheduledTask' @{
+        TaskPath = $TaskPath; TaskName = $TaskName; Execute = $Action.Execute; Argument = $Action.Argument
+        UserId = $Principal.UserId; LogonType = $Principal.LogonType; RunLevel = $Principal.RunLevel
+    }
+}
+
+function Start-ScheduledTask { [CmdletBinding()] param([string]$TaskPath, [string]$TaskName) Invoke-Estate $PSCmdlet 'Start-ScheduledTask' $PSBoundParameters }
+
+function Get-ScheduledTask {
+    [CmdletBinding()] param([string]$TaskPath, [string]$TaskName)
+    Invoke-Estate $PSCmdlet 'Get-ScheduledTask' $PSBoundParameters
+}
+
+function Get-ScheduledTaskInfo { [CmdletBinding()] param([string]$TaskPath, [string]$TaskName) Invoke-Estate $PSCmdlet 'Get-ScheduledTaskInfo' $PSBoundParameters }
+
+function Unregister-ScheduledTask {
+    [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
+    Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The envelope of a remote call where no PowerShell is found: a twin stands in for the script, the rest is the same."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import time
+from datetime import datetime, timezone
+from typing import Any, Callable
+
+from lab.clock import Clock
+from lab.connect import CmdletError
+
+Twin = Callable[[dict[str, Any]], Any]
+
+
+def unguard(value: Any) -> Any:
+    """Take the guard character off every string of a parameter tree."""
+    if isinstance(value, str):
+        return value[1:]
+    if isinstance(value, list):
+        return [unguard(item) for item in value]
+    if isinstance(value, dict):
+        return {key: unguard(item) for key, item in value.items()}
+    return value
+
+
+def round_trip(moment: datetime) -> str:
+    """A moment as .NET's round-trip format writes it."""
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+
+
+def round_trip_or_none(moment: datetime | None) -> str | None:
+    """The same for a moment that may be missing; what lies before all calendars is .NET's MinValue."""
+    return None if moment is None else round_trip(moment)
+
+
+def parse_round_trip(text: str) -> datetime:
+    """The moment of a round-trip text in UTC."""
+    return datetime.strptime(text[:26], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=timezone.utc)
+
+
+def error_object(error: CmdletError) -> dict[str, Any]:
+    """What ConvertTo-ErrorObject makes of an error record."""
+    return {
+        "type": error.type,
+        "hresult": error.hresult,
+        "causes": [{"type": error.type, "hresult": error.hresult}],
+        "error_id": error.error_id,
+        "category": error.category,
+        "message": error.message,
+        "script_stack": "",
+    }
+
+
+def read_request(line: bytes) -> dict[str, Any]:
+    """The request document of one line of standard input. Raises ValueError when it is none."""
+    document = json.loads(gzip.decompress(base64.b64decode(line.strip(), validate=True)))
+    if not isinstance(document, dict):
+        raise ValueError("the request is not a JSON object")
+    return document
+
+
+def answer_request(document: dict[str, Any], twin: Twin, clock: Clock) -> str:
+    """Run a twin as the envelope runs its script; the answer between its markers."""
+    began = time.monotonic()
+    answer: dict[str, Any] = {"ok": True, "data": None, "bits": 64, "warnings": []}
+    try:
+        answer["data"] = twin(unguard(document["parameters"]))
+    except CmdletError as error:
+        answer.update(ok=False, error=error_object(error))
+    answer["duration_ms"] = int((time.monotonic() - began) * 1000)
+    answer["server_utc"] = round_trip(clock.now())
+    return str(document["marker"]) + json.dumps(answer, ensure_ascii=True, separators=(",", ":")) + str(document["marker"])

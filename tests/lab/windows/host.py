@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The Windows host that the sync engine runs on: command lines come in, PowerShell (or its twins) does the work."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
+from lab.clock import Clock
+from lab.connect import Caller, CmdletError, ConnectServer
+from lab.powershell.bridge import Bridge
+from lab.powershell.runner import Finished, PowerShellRunner
+from lab.wsman import RemoteCommand
+
+from .command_line import encoded_script, script_file
+from .envelope import answer_request, read_request
+from .twins import ConnectTwins
+
+_NOT_FOUND = 9009  # what cmd.exe returns for a command that does not exist
+
+
+class WindowsHost:
+    """The evaluator behind the WS-Management server.
+
+    Args:
+        server: the state of the engine and of Windows around it.
+        clock: the host's clock.
+        groups: local groups by account name (lower case, without the domain).
+        powershell: path of a PowerShell engine; None means twins.
+        culture, codepage: how the server writes (only with the PowerShell stand-in of 5.1).
+        process_start: seconds that starting a process takes, on top of what it really takes here.
+    """
+
+    def __init__(
+        self,
+        server: ConnectServer,
+        clock: Clock,
+        groups: Mapping[str, frozenset[str]],
+        *,
+        powershell: str | None,
+        culture: str = "en-US",
+        codepage: int = 437,
+        process_start: float = 0.0,
+        coverage: str | None = None,
+    ) -> None:
+        self.server, self._clock, self._groups = server, clock, groups
+        self._temp = tempfile.mkdtemp(prefix="lab-temp-")
+        self.process_start = process_start
+        self.processes_started = 0
+        self._count = threading.Lock()
+        self._runner: PowerShellRunner | None = None
+        self._bridge: Bridge | None = None
+        server.run_task = self._run_task
+        if powershell is not None:
+            self._bridge = Bridge(server.call)
+            module = str(_module_path())
+            environment = {"LAB_BRIDGE": self._bridge.path, "LAB_ADSYNC_MODULE": module, "TEMP": self._temp, "LAB_ICACLS_EXIT_CODE": "0"}
+            environment.update(PWSH_CULTURE=culture, PWSH_CODEPAGE=str(codepage))
+            if coverage:
+                environment["PWSH_COVERAGE"] = coverage
+            self._runner = PowerShellRunner(powershell, environment)
+
+    @property
+    def mode(self) -> str:
+        """What runs the scripts: powershell or twins."""
+        return "powershell" if self._runner is not None else "twins"
+
+    def start(self) -> None:
+        """Get ready for the first call."""
+        if self._bridge is not None and self._runner is not None:
+            self._bridge.start()
+            self._runner.start()
+
+    def stop(self) -> None:
+        """Give everything back."""
+        if self._runner is not None:
+            self._runner.stop()
+        if self._bridge is not None:
+            self._bridge.stop()
+        shutil.rmtree(self._temp, ignore_errors=True)
+
+    def caller(self, user: str, network_logon: bool) -> Caller:
+        """The caller that an authenticated principal stands for."""
+        name = user.rsplit("\\", 1)[-1].split("@", 1)[0].lower()
+        return Caller(user, network_logon, self._groups.get(name, frozenset()))
+
+    def evaluate(self, command: RemoteCommand) -> int:
+        """Run one command line (see lab.wsman.Evaluator)."""
+        script = encoded_script(command.line)
+        if script is None:
+            command.write_err(f"'{command.line.split(' ', 1)[0]}' is not recognized as an internal or external command\r\n".encode())
+            return _NOT_FOUND
+        standard_input = command.read_stdin()
+        finished = self._run(self.caller(command.user, network_logon=True), script, standard_input)
+        command.write_out(finished.stdout)
+        command.write_err(finished.stderr)
+        return finished.exit_code
+
+    def _run(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
+        self._process_starts()
+        if self._runner is None or self._bridge is None:
+            return self._run_twin(caller, script, standard_input)
+        session = self._bridge.open_session(caller)
+        try:
+            return self._runner.run_script(script, standard_input, self._environment(caller, session))
+        finally:
+            self._bridge.close_session(session)
+
+    def _environment(self, caller: Caller, session: str) -> dict[str, str]:
+        return {"LAB_SESSION": session, "LAB_USER": caller.user, "LAB_CLOCK_OFFSET": str(self._clock.offset) if self._clock.offset else ""}
+
+    def _process_starts(self) -> None:
+        with self._count:
+            self.processes_started += 1
+        time.sleep(self.process_start)
+
+    # -- without PowerShell
+
+    def _run_twin(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
+        if script != _call.BOOTSTRAP:
+            return Finished(1, b"", b"#< CLIXML\r\nwithout PowerShell the lab runs the scripts of the collection and no others")
+        try:
+            document = read_request(standard_input)
+        except (ValueError, OSError, EOFError) as error:
+            return Finished(1, b"", f"#< CLIXML\r\n{type(error).__name__}".encode())
+        twin = self._twin(caller, document)
+        return Finished(0, (answer_request(document, twin, self._clock) + "\r\n").encode("ascii"), b"")
+
+    def _twin(self, caller: Caller, document: dict[str, Any]) -> Any:
+        def cmdlet(name: str, /, **parameters: Any) -> Any:
+            return self.server.call(caller, name, parameters)
+
+        if document["script"] == _local_route.LOCAL_ROUTE:
+            return lambda p: self._local_route_twin(caller, p)
+        twins = ConnectTwins(cmdlet, self._clock).by_script
+        if document["script"] not in twins:
+            raise KeyError("a script without a twin")
+        return twins[document["script"]]
+
+    def _local_route_twin(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Twin of LOCAL_ROUTE: the same task, but its request and answer never become files."""
+        task = {"TaskPath": "\\hybrid.identity\\", "TaskName": p["name"]}
+        answers: list[str] = []
+        self._twin_requests[p["name"]] = (p["request"], answers)
+        try:
+            details = {"Execute": "powershell.exe", "Argument": p["name"], "UserId": caller.user, "LogonType": "S4U", "RunLevel": "Highest"}
+            self.server.call(caller, "Register-ScheduledTask", {**task, **details})
+            try:
+                self.server.call(caller, "Start-ScheduledTask", task)
+                deadline = time.monotonic() + p["seconds"]
+                while not answers and time.monotonic() < deadline:
+                    time.sleep(0.02)
+            finally:
+                self.server.call(caller, "Unregister-ScheduledTask", task)
+        finally:
+            del self._twin_requests[p["name"]]
+        if not answers:
+            return {"answered": False, "state": 3, "last_result": 0}
+        return {"answered": True, "text": answers[0]}
+
+    @property
+    def _twin_requests(self) -> dict[str, tuple[str, list[str]]]:
+        return self.__dict__.setdefault("_requests", {})
+
+    # -- scheduled tasks
+
+    def _run_task(self, caller: Caller, execute: str, argument: str) -> int:
+        """What a started scheduled task does; it is no network logon."""
+        self._process_starts()
+        if self._runner is None or self._bridge is None:
+            return self._run_task_twin(caller, argument)
+        path = script_file(argument)
+        if path is None:
+            return 1
+        session = self._bridge.open_session(caller)
+        try:
+            return self._runner.run_file(path, self._environment(caller, session)).exit_code
+        finally:
+            self._bridge.close_session(session)
+
+    def _run_task_twin(self, caller: Caller, name: str) -> int:
+        import json
+
+        request, answers = self._twin_requests[name]
+        document = json.loads(request)
+        answers.append(answer_request(document, self._twin(caller, document), self._clock))
+        return 0
+
+
+def _module_path() -> Any:
+    from pathlib import Path
+
+    return Path(__file__).parent.parent / "powershell" / "modules" / "ADSync.psm1"
+
+
+__all__ = ["CmdletError", "WindowsHost"]

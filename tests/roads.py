@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Ways to run the procedures against an estate: in this process over pywinrm, or through ansible-playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.hybrid.identity.plugins.module_utils import _dirsync
+from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_options import INFO_OPTIONS, TRIGGER_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from lab.estate import ACCOUNTS, Estate
+
+VIEW = next(Path(entry).resolve() for entry in sys.path if (Path(entry) / "ansible_collections" / "hybrid").is_dir())
+
+
+def open_shell(estate: Estate, user: str = "svc-sync", **changes: Any) -> RemoteShell:
+    """A remote shell to the estate's sync server over pywinrm, NTLM with encrypted messages."""
+    options: dict[str, Any] = {"server": "127.0.0.1", "username": user, "password": ACCOUNTS[user][0], "port": estate.wsman.http_port, "use_tls": False}
+    return RemoteShell(WinrmTransport(WinrmOptions(**{**options, **changes})))
+
+
+def trigger(estate: Estate, user: str = "svc-sync", *, check_mode: bool = False, progress: Any = None, connect: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+    """dirsync_trigger in this process; a failure comes back as its result."""
+    return trigger_over([("sync1", open_shell(estate, user, **(connect or {})))], check_mode=check_mode, progress=progress, **params)
+
+
+def trigger_over(shells: list[tuple[str, RemoteShell]], *, check_mode: bool = False, progress: Any = None, **params: Any) -> dict[str, Any]:
+    """dirsync_trigger over given shells, which are closed."""
+    defaults = {name: option.get("default") for name, option in TRIGGER_OPTIONS.items()}
+    defaults.update(wait_timeout=20, wait_sleep=0.1)
+    try:
+        return _dirsync.trigger(
+            shells, {**defaults, **params}, now=datetime.now(timezone.utc), check_mode=check_mode, progress=progress or (lambda line: None)
+        )
+    except HybridIdentityError as error:
+        return error.as_result()
+    finally:
+        for _name, shell in shells:
+            shell.close()
+
+
+def inform(estate: Estate, user: str = "svc-sync", **params: Any) -> dict[str, Any]:
+    """dirsync_info in this process; a failure comes back as its result."""
+    defaults = {name: option.get("default") for name, option in INFO_OPTIONS.items()}
+    shell = open_shell(estate, user)
+    try:
+        return _dirsync.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
+    except HybridIdentityError as error:
+        return error.as_result()
+    finally:
+        shell.close()
+
+
+def run_playbook(
+    folder: Path, inventory: dict[str, Any], plays: list[dict[str, Any]] | Path, *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook on plays (or a playbook file) in a folder of its own."""
+    inventory_file = folder / "inventory.yml"
+    inventory_file.write_text(yaml.safe_dump(inventory, allow_unicode=True), encoding="utf-8")
+    playbook = plays if isinstance(plays, Path) else folder / "playbook.yml"
+    if not isinstance(plays, Path):
+        playbook.write_text(yaml.safe_dump(plays, allow_unicode=True), encoding="utf-8")
+    variables = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(VIEW),
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        **(environment or {}),
+    }
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "-i", str(inventory_file), str(playbook), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=folder, check=False, timeout=300)
+
+
+def task_results(folder: Path, inventory: dict[str, Any], hosts: str, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Run tasks through ansible-playbook; the result of each, failures included."""
+    written = []
+    steps: list[dict[str, Any]] = []
+    for number, task in enumerate(tasks):
+        file = folder / f"result-{number}.json"
+        written.append(file)
+        steps.append({**task, "register": f"result_{number}", "ignore_errors": True})
+        copy = {"content": f"{{{{ result_{number} | to_json }}}}", "dest": str(file)}
+        steps.append({"ansible.builtin.copy": copy, "delegate_to": "localhost", "check_mode": False, "diff": False, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}})
+    done = run_playbook(folder, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": steps}], *arguments)
+    missing = [file for file in written if not file.exists()]
+    assert not missing, done.stdout + done.stderr
+    return [json.loads(file.read_text()) for file in written]

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Every piece of PowerShell that the collection ships, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
+
+SCRIPTS = {
+    "bootstrap": _call.BOOTSTRAP,
+    "envelope": _call.ENVELOPE,
+    "local_route": _local_route.LOCAL_ROUTE,
+    "local_runner": _local_route.RUNNER,
+    **{f"connect_{name}": text for name, text in _connect_scripts.SCRIPTS.items()},
+}
+
+
+def write_scripts(folder: Path) -> list[Path]:
+    """Write each to a file of its own, for tools that read files."""
+    files = []
+    for name, text in SCRIPTS.items():
+        file = folder / f"{name}.ps1"
+        file.write_text(text, encoding="utf-8", newline="\n")
+        files.append(file)
+    return files
