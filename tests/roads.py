@@ -26,11 +26,25 @@ VIEW = next(Path(entry).resolve() for entry in sys.path if (Path(entry) / "ansib
 
 def open_shell(estate: Estate, user: str = "svc-sync", **changes: Any) -> RemoteShell:
     """A remote shell to the estate's sync server over pywinrm, NTLM with encrypted messages."""
-    options: dict[str, Any] = {"server": "127.0.0.1", "username": user, "password": ACCOUNTS[user][0], "port": estate.wsman.http_port, "use_tls": False}
+    options: dict[str, Any] = {
+        "server": "127.0.0.1",
+        "username": user,
+        "password": ACCOUNTS[user][0],
+        "port": estate.wsman.http_port,
+        "use_tls": False,
+    }
     return RemoteShell(WinrmTransport(WinrmOptions(**{**options, **changes})))
 
 
-def trigger(estate: Estate, user: str = "svc-sync", *, check_mode: bool = False, progress: Any = None, connect: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+def trigger(
+    estate: Estate,
+    user: str = "svc-sync",
+    *,
+    check_mode: bool = False,
+    progress: Any = None,
+    connect: dict[str, Any] | None = None,
+    **params: Any,
+) -> dict[str, Any]:
     """dirsync_trigger in this process; a failure comes back as its result."""
     return trigger_over([("sync1", open_shell(estate, user, **(connect or {})))], check_mode=check_mode, progress=progress, **params)
 
@@ -85,7 +99,9 @@ def run_playbook(
     return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=folder, check=False, timeout=300)
 
 
-def task_results(folder: Path, inventory: dict[str, Any], hosts: str, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def task_results(
+    folder: Path, inventory: dict[str, Any], hosts: str, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """Run tasks through ansible-playbook; the result of each, failures included."""
     written = []
     steps: list[dict[str, Any]] = []
@@ -94,7 +110,15 @@ def task_results(folder: Path, inventory: dict[str, Any], hosts: str, *tasks: di
         written.append(file)
         steps.append({**task, "register": f"result_{number}", "ignore_errors": True})
         copy = {"content": f"{{{{ result_{number} | to_json }}}}", "dest": str(file)}
-        steps.append({"ansible.builtin.copy": copy, "delegate_to": "localhost", "check_mode": False, "diff": False, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}})
+        steps.append(
+            {
+                "ansible.builtin.copy": copy,
+                "delegate_to": "localhost",
+                "check_mode": False,
+                "diff": False,
+                "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+            }
+        )
     done = run_playbook(folder, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": steps}], *arguments)
     missing = [file for file in written if not file.exists()]
     assert not missing, done.stdout + done.stderr

@@ -41,7 +41,11 @@ class Cycle:
 
     def import_began(self, connectors: Iterable[str]) -> datetime | None:
         """When the earliest of the imports of these AD connectors (identifiers) began; None if one of them has not imported."""
-        begun = {run.connector_id: run.started for run in self.runs if run.kind == "import" and run.on_directory and severity(run.result) != "stopped"}
+        begun = {
+            run.connector_id: run.started
+            for run in self.runs
+            if run.kind == "import" and run.on_directory and severity(run.result) != "stopped"
+        }
         wanted = list(connectors) or list(begun)
         if not wanted or any(connector not in begun for connector in wanted):
             return None

@@ -22,7 +22,12 @@ _PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
 
 
 def trigger(
-    shells: Sequence[tuple[str, RemoteShell]], params: Mapping[str, Any], *, now: datetime, check_mode: bool, progress: Callable[[str], None]
+    shells: Sequence[tuple[str, RemoteShell]],
+    params: Mapping[str, Any],
+    *,
+    now: datetime,
+    check_mode: bool,
+    progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """dirsync_trigger over one shell, or over the one active server of several.
 
@@ -124,10 +129,17 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
         "connectors": list(probe.connectors),
         "last_runs": list(newest.values()),
         "password_sync": {
-            "last_event": here(max((at for key, at in events.last.items() if key.rsplit("/", 1)[-1] in _PASSWORD_EVENTS), default=None)) if events else None,
+            "last_event": here(max((at for key, at in events.last.items() if key.rsplit("/", 1)[-1] in _PASSWORD_EVENTS), default=None))
+            if events
+            else None,
             "heartbeat": here(events.last.get("Directory Synchronization/654")) if events else None,
         },
-        "access": {"scheduler": state is not None, "history": route, "events": events is not None, "services": "services" not in probe.problems},
+        "access": {
+            "scheduler": state is not None,
+            "history": route,
+            "events": events is not None,
+            "services": "services" not in probe.problems,
+        },
         "capabilities": {"full": engine.can_run_full, "scheduler": engine.has_scheduler, "single_object": engine.single_object},
         "blocked_by": probe.blocker.reason if probe.blocker else None,
         "problems": problems,

@@ -40,7 +40,7 @@ def run(module: AnsibleModule, procedure: Procedure) -> None:
     except HybridIdentityError as error:
         result = error.as_result()
     finally:
-        for name, shell in shells:
+        for _name, shell in shells:
             shell.close()
     for warning in result.pop("warnings", []):
         module.warn(warning)

@@ -94,9 +94,7 @@ class _Task:
         self.idle_seen: datetime | None = None
 
     def carry(self) -> None:
-        require_ready(self.probe, on_staging=self.wanted.on_staging, on_disabled=self.wanted.on_disabled)
-        assert self.probe.state is not None
-        state = self.probe.state
+        state = require_ready(self.probe, on_staging=self.wanted.on_staging, on_disabled=self.wanted.on_disabled)
         if self.watermark > self.probe.at + timedelta(seconds=5):
             raise HybridIdentityError("invalid_input", "since lies in the future: nothing can have carried what is not there yet.")
         history = self._first_history()
@@ -142,10 +140,15 @@ class _Task:
         if self.wanted.min_interval <= 0:
             return
         if history.runs is None:
-            raise HybridIdentityError("history_unavailable", f"min_interval cannot be judged without the run history: {history.runs_problem}.")
+            raise HybridIdentityError(
+                "history_unavailable", f"min_interval cannot be judged without the run history: {history.runs_problem}."
+            )
         newest = max((cycle.started for cycle in group_cycles(history.runs)), default=None)
         if newest is not None and (self.probe.at - newest).total_seconds() < self.wanted.min_interval:
-            raise HybridIdentityError("too_soon", f"The last cycle began {(self.probe.at - newest).total_seconds():.0f} s ago, min_interval is {self.wanted.min_interval:.0f} s.")
+            age = (self.probe.at - newest).total_seconds()
+            raise HybridIdentityError(
+                "too_soon", f"The last cycle began {age:.0f} s ago, min_interval is {self.wanted.min_interval:.0f} s."
+            )
 
     # -- somebody else's cycle
 
@@ -180,17 +183,22 @@ class _Task:
         while True:
             if state.active:
                 # Seen idle at or after the watermark and running now: it began after it. Its type is not known without the history.
-                seen_to_cover = state.in_progress and not self.wanted.full and self.idle_seen is not None and self.idle_seen >= self.watermark
+                seen_to_cover = (
+                    state.in_progress and not self.wanted.full and self.idle_seen is not None and self.idle_seen >= self.watermark
+                )
                 if seen_to_cover and self.idle_seen is not None:
                     self._await_foreign(state, self.idle_seen)
                     return
-                state = self._follow_to_the_end(self.watermark, "another run, which began before what is to be carried,", "busy_timeout").state
+                state = self._follow_to_the_end(
+                    self.watermark, "another run, which began before what is to be carried,", "busy_timeout"
+                ).state
                 continue
             self.idle_seen = state.at
             self._guard_interval(history)
             self.progress(f"starting a {self.report.type} cycle")
             try:
-                started = self.engine.start(self.shell, self._pace(_START_SLICE if self.wanted.wait else _CONFIRM), full=self.wanted.full, stop_when_active=not self.wanted.wait)
+                pace = self._pace(_START_SLICE if self.wanted.wait else _CONFIRM)
+                started = self.engine.start(self.shell, pace, full=self.wanted.full, stop_when_active=not self.wanted.wait)
             except (ConnectionBroken, NoAnswer) as error:
                 self._look_after_lost_start(state, error)
                 return

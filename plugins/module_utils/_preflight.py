@@ -6,17 +6,20 @@ from __future__ import annotations
 
 from typing import Sequence, TypeVar
 
-from ._engines._contract import Probe
+from ._engines._contract import EngineState, Probe
 from ._failure import HybridIdentityError
 
 Candidate = TypeVar("Candidate")
 
 
-def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> None:
+def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> EngineState:
     """Refuse before anything is started.
 
     Args:
         on_staging, on_disabled: refuse or proceed.
+
+    Returns:
+        The state of the engine.
 
     Raises:
         HybridIdentityError: what blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled.
@@ -34,6 +37,7 @@ def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> None:
         raise HybridIdentityError("staging", "This server is in staging mode: a cycle there exports nothing.")
     if not state.enabled and on_disabled != "proceed":
         raise HybridIdentityError("scheduler_disabled", "The scheduler of the sync engine is switched off.")
+    return state
 
 
 def choose_active(candidates: Sequence[tuple[Candidate, str, Probe]]) -> Candidate:

@@ -79,7 +79,9 @@ def judge_events(events: Events, fail_on: str) -> Verdict:
     if _EVENT_CLOUD_REFUSED in events.counts:
         return Verdict("cloud_sign_in_blocked", "The cloud refused the engine (event 115).")
     if _EVENT_OBJECT_ERROR in events.counts and fail_on == "errors":
-        return Verdict("object_errors", f"The engine reported {events.counts[_EVENT_OBJECT_ERROR]} export error(s) of single objects (event 6941).")
+        return Verdict(
+            "object_errors", f"The engine reported {events.counts[_EVENT_OBJECT_ERROR]} export error(s) of single objects (event 6941)."
+        )
     return Verdict(None)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -34,7 +34,7 @@ class ConnectionAction(ActionBase):
     #: fully qualified name of the module, its options beside the connection, and which of them exclude each other
     MODULE: str
     OPTIONS: dict[str, Any]
-    EXCLUSIVE: list[tuple[str, ...]] = []
+    EXCLUSIVE: Sequence[tuple[str, ...]] = ()
 
     @abstractmethod
     def carry(self, shell: RemoteShell, params: dict[str, Any], name: str, now: datetime) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class ConnectionAction(ActionBase):
         super().run(tmp, task_vars)
         if self._task.args.get("server") or self._connection.transport == "local":
             return dict(self._execute_module(module_name=self.MODULE, module_args=dict(self._task.args), task_vars=task_vars))
-        validator = ArgumentSpecValidator({**CONNECTION_OPTIONS, **self.OPTIONS}, mutually_exclusive=self.EXCLUSIVE)
+        validator = ArgumentSpecValidator({**CONNECTION_OPTIONS, **self.OPTIONS}, mutually_exclusive=list(self.EXCLUSIVE))
         validation = validator.validate({name: _plain(value) for name, value in self._task.args.items()})
         if validation.error_messages:
             raise AnsibleActionFail("; ".join(validation.error_messages))

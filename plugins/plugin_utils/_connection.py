@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import (
     AuthenticationFailed,
     ConnectionBroken,
@@ -51,7 +52,9 @@ class ConnectionTransport:
             # psrp lets exceptions of requests through, so every kind counts. The plugin's own text may repeat what was sent, so it stays out.
             seconds = time.monotonic() - started
             self._start_afresh()
-            raise ConnectionBroken(f"The connection to {self._label} ended in the middle of a call after {seconds:.0f} s ({type(error).__name__}).") from error
+            raise ConnectionBroken(
+                f"The connection to {self._label} ended in the middle of a call after {seconds:.0f} s ({type(error).__name__})."
+            ) from error
         return Output(_as_bytes(stdout), _as_bytes(stderr), int(exit_code))
 
     def _connect(self) -> None:

@@ -133,7 +133,7 @@ def test_two_tasks_at_once(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.5)
     results: list[dict[str, Any]] = []
     began = datetime.now(timezone.utc)
-    threads = [threading.Thread(target=lambda: results.append(roads.trigger(estate))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(roads.trigger(estate))) for _unused in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -268,7 +268,10 @@ def test_no_way_in(make_estate: MakeEstate, user: str, changes: dict[str, Any], 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ({"name": "run_result", "kind": "cloud", "profile": "Export", "result": "stopped-deletion-threshold-exceeded"}, "deletion_threshold"),
+        (
+            {"name": "run_result", "kind": "cloud", "profile": "Export", "result": "stopped-deletion-threshold-exceeded"},
+            "deletion_threshold",
+        ),
         ({"name": "directory_unreachable"}, "connector_unreachable"),
         ({"name": "credentials"}, "connector_credentials"),
         ({"name": "cloud_sign_in"}, "cloud_sign_in_blocked"),
@@ -331,7 +334,10 @@ def test_same_verdicts_elsewhere(make_estate: MakeEstate, estate_options: dict[s
     estate.sync.start_cycle()
     _until(lambda: len(estate.sync.cycles) == 2 and len(estate.sync.engine.history) > 7)
     assert roads.trigger(estate)["sync"]["ownership"] == "own"
-    for changes, reason in (({"suspended": True}, "scheduler_suspended"), ({"suspended": False, "service_running": False}, "service_stopped")):
+    for changes, reason in (
+        ({"suspended": True}, "scheduler_suspended"),
+        ({"suspended": False, "service_running": False}, "service_stopped"),
+    ):
         estate.sync.configure(**changes)
         assert roads.trigger(estate)["failure_reason"] == reason
 

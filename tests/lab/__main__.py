@@ -60,14 +60,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _estate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cache", type=Path, help="folder for certificates and the directory's template (default: ~/.cache/hybrid-identity-lab)")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for certificates and the directory's template (default: ~/.cache/hybrid-identity-lab)"
+    )
     parser.add_argument("--no-directory", action="store_true", help="no Active Directory: cycles import nothing")
     parser.add_argument("--no-tenant", action="store_true", help="no Entra ID: exports go nowhere")
     parser.add_argument("--cycle-seconds", type=float, default=20.0, help="how long a cycle takes (default: %(default)s)")
     parser.add_argument("--powershell", default="", help="path of a PowerShell engine, or `none` (default: look for one)")
     parser.add_argument("--clock-offset", type=float, default=0.0, help="seconds by which the sync server's clock is ahead")
     parser.add_argument("--language", choices=["en", "de"], default="en", help="language of the sync server")
-    parser.add_argument("--directory-address", default="127.0.0.53", help="loopback address of the domain controller (default: %(default)s)")
+    parser.add_argument(
+        "--directory-address", default="127.0.0.53", help="loopback address of the domain controller (default: %(default)s)"
+    )
 
 
 def _estate(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Estate is imported late: --help stays quick
@@ -126,7 +130,10 @@ def _up(options: argparse.Namespace) -> int:
             options.pid_file.write_text(f"{os.getpid()}\n")
             stack.callback(options.pid_file.unlink, missing_ok=True)
         print(text, flush=True)
-        print(f"# ready after {time.monotonic() - began:.1f} s; scripts run with {estate.host.mode}; speak to it with: lab tell --control {control.path}", flush=True)
+        print(
+            f"# ready after {time.monotonic() - began:.1f} s; scripts run with {estate.host.mode}; speak to it with: lab tell --control {control.path}",
+            flush=True,
+        )
         stop.wait()
     return 0
 

@@ -125,7 +125,15 @@ def _name(common_name: str) -> x509.Name:
 def _key_usage(**used: bool) -> x509.KeyUsage:
     from cryptography import x509
 
-    usages = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
+    usages = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    )
     return x509.KeyUsage(**{usage: used.get(usage, False) for usage in usages}, encipher_only=False, decipher_only=False)
 
 

@@ -32,11 +32,19 @@ ACCOUNTS: dict[str, tuple[str, frozenset[str]]] = {
 REMOTING_DENIED = ("svc-noremoting",)
 
 
+def default_cache() -> Path:
+    """Where certificates and the directory's template are kept between runs."""
+    named = os.environ.get("HYBRID_IDENTITY_LAB_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybrid-identity-lab"
+
+
 @dataclass
 class EstateOptions:
     """What to start. Times are in seconds; powershell: a path, `none` for twins, empty to look for one."""
 
-    cache: Path = field(default_factory=lambda: default_cache())
+    cache: Path = field(default_factory=default_cache)
     directory: bool = True
     tenant: bool = True
     directory_address: str = "127.0.0.53"
@@ -49,14 +57,6 @@ class EstateOptions:
     process_start: float = 0.0
     coverage: str | None = None
     connect: dict[str, Any] = field(default_factory=dict)
-
-
-def default_cache() -> Path:
-    """Where certificates and the directory's template are kept between runs."""
-    named = os.environ.get("HYBRID_IDENTITY_LAB_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybrid-identity-lab"
 
 
 class Estate:

@@ -427,7 +427,7 @@ def test_a_duplicate_name_is_quarantined(server: EntraServer, graph: Graph) -> N
     [second] = graph.filtered(
         f"onPremisesImmutableId eq '{anchor}'", None, **{"$select": "userPrincipalName,onPremisesProvisioningErrors,proxyAddresses"}
     )
-    prefix, _, domain = second["userPrincipalName"].partition("@")
+    prefix, _unused, domain = second["userPrincipalName"].partition("@")
     assert prefix.startswith("Anna+") and len(prefix) == 9 and prefix[5:].isdigit() and domain == "lab.onmicrosoft.com"
     errors = second["onPremisesProvisioningErrors"]
     assert {error["propertyCausingError"]: error["value"] for error in errors} == {
@@ -511,7 +511,7 @@ def test_throttling_and_failing(server: EntraServer, graph: Graph) -> None:
     server.throttle(1, None)
     assert "Retry-After" not in graph.call("GET", "/users").headers
     server.fail(503, times=2)
-    assert [graph.call("GET", "/users").status_code for _ in range(3)] == [503, 503, 200]
+    assert [graph.call("GET", "/users").status_code for _unused in range(3)] == [503, 503, 200]
     server.fail(409)
     _refused(graph.call("GET", "/users"), 409, "Directory_ConcurrencyViolation")
 
@@ -529,7 +529,7 @@ def test_the_log_has_no_secrets(server: EntraServer, graph: Graph) -> None:
 
 def test_one_connection_is_kept_and_a_stop_ends_it(server: EntraServer, graph: Graph) -> None:
     began = time.monotonic()
-    for _ in range(50):
+    for _unused in range(50):
         graph.get("/users")
     assert time.monotonic() - began < 2  # 50 delayed acknowledgements alone would take 2 s
     assert threading.active_count() < 20
@@ -551,7 +551,7 @@ def test_a_client_that_says_nothing_holds_nobody_up(server: EntraServer, graph: 
 
 def test_concurrent_assignments_never_take_more_than_the_seats(server: EntraServer, certificate: Certificate) -> None:
     users = [server.add_user(userPrincipalName=f"u{number}@lab.example", usageLocation="DE") for number in range(4)]
-    clients = [Graph(server, certificate.authority_path) for _ in users]
+    clients = [Graph(server, certificate.authority_path) for _unused in users]
     statuses: list[int] = []
 
     def run(client: Graph, user: str) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import requests
 import spnego
-from lab.certificates import Certificate, make_authority
-from lab.wsman import Faults, RemoteCommand, WsmanServer, sealing
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
+
+from lab.certificates import Certificate, make_authority
+from lab.wsman import Faults, RemoteCommand, WsmanServer, sealing
 
 PASSWORD = "s3cret: é"
 USERS = {"svc-sync": PASSWORD, "visitor": "v", "OTHER\\svc-sync": "other's"}
@@ -27,7 +28,7 @@ USERS = {"svc-sync": PASSWORD, "visitor": "v", "OTHER\\svc-sync": "other's"}
 
 def evaluate(command: RemoteCommand) -> int:
     """A host with a few commands."""
-    verb, _, rest = command.line.partition(" ")
+    verb, _unused, rest = command.line.partition(" ")
     if verb == "echo":
         command.write_out(f"{command.user}|{rest}|".encode() + command.read_stdin())
         command.write_err(b"warned")
@@ -310,7 +311,8 @@ def test_evaluator_that_raises(server: WsmanServer) -> None:
 
 @pytest.mark.parametrize("transport", ["basic", "ntlm"])
 @pytest.mark.parametrize(
-    ("name", "verb", "code", "wmi"), [("busy", "Send", 170, None), ("quota", "Command", None, 0x803381A6), ("quota", None, None, 0x803381A6)]
+    ("name", "verb", "code", "wmi"),
+    [("busy", "Send", 170, None), ("quota", "Command", None, 0x803381A6), ("quota", None, None, 0x803381A6)],
 )
 def test_soap_faults(server: WsmanServer, transport: str, name: str, verb: str | None, code: int | None, wmi: int | None) -> None:
     server.faults.arm(name, verb=verb)
@@ -355,7 +357,7 @@ def test_hang_and_skip(server: WsmanServer) -> None:
     server.faults.arm("hang", verb="Create", seconds=0.2, skip=1)
     client = connect(server)
     times = []
-    for _ in range(3):
+    for _unused in range(3):
         start = time.monotonic()
         client.open_shell()
         times.append(time.monotonic() - start > 0.15)
@@ -397,7 +399,7 @@ def test_stop_is_quick_and_leaves_nothing(certificate: Certificate, https: bool)
     def receive() -> None:
         try:
             client.get_command_output_raw(shell, command)
-        except Exception as error:  # noqa: BLE001 - looked at below
+        except Exception as error:
             failed.append(error)
 
     thread = threading.Thread(target=receive)
@@ -436,7 +438,9 @@ def test_negotiate_with_spnego_tokens(server: WsmanServer) -> None:
         connection.request("POST", "/wsman", b"", {"Authorization": f"Negotiate {base64.b64encode(token).decode()}"})
         response = connection.getresponse()
         response.read()
-        token = context.step(base64.b64decode((response.headers["WWW-Authenticate"] or "").partition(" ")[2])) if not context.complete else None
+        token = (
+            context.step(base64.b64decode((response.headers["WWW-Authenticate"] or "").partition(" ")[2])) if not context.complete else None
+        )
     assert (response.status, context.complete) == (200, True)
     body = sealing.seal(context, b"<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Header/><s:Body/></s:Envelope>")
     connection.request("POST", "/wsman", body, {"Content-Type": sealing.CONTENT_TYPE})

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from lab.certificates import make_authority
 from lab.wsman import RemoteCommand, WsmanServer
 
@@ -54,7 +55,12 @@ def test_winrm_connection_plugin(tmp_path: Path) -> None:
         {"send_input": {"command": command, "input": "line 1\nline 2"}, "register": "piped"},
         {
             "ansible.builtin.assert": {
-                "that": ["raw.rc == 0", "raw.stdout == 'LAB\\\\svc-sync:'", "piped.code == 5", "piped.out == 'LAB\\\\svc-sync:line 1\\nline 2'"]
+                "that": [
+                    "raw.rc == 0",
+                    "raw.stdout == 'LAB\\\\svc-sync:'",
+                    "piped.code == 5",
+                    "piped.out == 'LAB\\\\svc-sync:line 1\\nline 2'",
+                ]
             }
         },
     ]
@@ -63,14 +69,23 @@ def test_winrm_connection_plugin(tmp_path: Path) -> None:
     shared = {"ansible_connection": "winrm", "ansible_host": "127.0.0.1", "ansible_user": "LAB\\svc-sync", "ansible_password": "p"}
     with WsmanServer(evaluate, {"svc-sync": "p"}, certificate=certificate) as server:
         plain = {"ansible_port": server.http_port, "ansible_winrm_scheme": "http"}
-        secure = {"ansible_port": server.https_port, "ansible_winrm_scheme": "https", "ansible_winrm_ca_trust_path": str(authority.certificate_path)}
+        secure = {
+            "ansible_port": server.https_port,
+            "ansible_winrm_scheme": "https",
+            "ansible_winrm_ca_trust_path": str(authority.certificate_path),
+        }
         hosts = {
             "sealed": {**shared, **plain, "ansible_winrm_transport": "ntlm"},
             "ntlm": {**shared, **secure, "ansible_winrm_transport": "ntlm"},
             "basic": {**shared, **secure, "ansible_winrm_transport": "basic"},
         }
         (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1"}
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_HOME": str(tmp_path / "home"),
+            "NO_PROXY": "127.0.0.1",
+        }
         run = subprocess.run(
             [str(ANSIBLE_PLAYBOOK), "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")],
             env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,

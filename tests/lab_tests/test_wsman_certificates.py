@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from cryptography import x509
+
 from lab.certificates import make_authority
 
 
@@ -53,7 +54,7 @@ def test_names_and_chain(tmp_path: Path) -> None:
     client_side = client.wrap_bio(to_client, to_server, server_hostname="a.lab.test")
     server_side = server.wrap_bio(to_server, to_client, server_side=True)
     done = set()
-    for _ in range(6):
+    for _unused in range(6):
         for side in (client_side, server_side):
             try:
                 side.do_handshake()

@@ -51,7 +51,12 @@ function Read-Runs($Since) {
             if ($null -eq $step) { continue }
             $counts = @{}
             foreach ($counter in $counters) { if ([int]$step.$counter -ne 0) { $counts[$counter] = [int]$step.$counter } }
-            $steps += @{ result = [string]$step.StepResult; counts = $counts; errors = [string]$step.SyncErrors; discovery = [string]$step.ConnectorDiscoveryErrors }
+            $steps += @{
+                result = [string]$step.StepResult
+                counts = $counts
+                errors = [string]$step.SyncErrors
+                discovery = [string]$step.ConnectorDiscoveryErrors
+            }
         }
         $runs += @{
             connector = [string]$run.ConnectorName

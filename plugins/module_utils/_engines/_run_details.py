@@ -25,7 +25,11 @@ _EXPORT_COUNTERS: dict[str, tuple[str, ...]] = {
     "ExportFailure": ("failed",),
 }
 _SYNCHRONIZATION_COUNTERS: dict[str, tuple[str, ...]] = {"FlowFailure": ("failed",)}
-_COUNTERS: dict[str, dict[str, tuple[str, ...]]] = {"import": _IMPORT_COUNTERS, "export": _EXPORT_COUNTERS, "synchronization": _SYNCHRONIZATION_COUNTERS}
+_COUNTERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "import": _IMPORT_COUNTERS,
+    "export": _EXPORT_COUNTERS,
+    "synchronization": _SYNCHRONIZATION_COUNTERS,
+}
 
 
 def step_counts(steps: Iterable[dict[str, int]], kind: str) -> dict[str, int]:

@@ -36,7 +36,10 @@ _FIRST_YEAR = 2000
 _OTHER_ENGINES = (
     (("FIMSynchronizationService", "MSOnlineSyncScheduler"), "it runs DirSync, which the cloud has refused since 1 April 2021"),
     (("FIMSynchronizationService",), "it runs Forefront or Microsoft Identity Manager, which is not a sync engine of Entra ID"),
-    (("AADConnectProvisioningAgent",), "it runs the Entra Cloud Sync agent, which is driven through Microsoft Graph and not through this server"),
+    (
+        ("AADConnectProvisioningAgent",),
+        "it runs the Entra Cloud Sync agent, which is driven through Microsoft Graph and not through this server",
+    ),
 )
 
 
@@ -65,10 +68,13 @@ class ConnectEngine:
             support=support,
             support_note=note,
             service_running=None if service is None else service == _RUNNING,
-            services={name: status if status is None else ("running" if status == _RUNNING else "stopped") for name, status in services.items()},
+            services={
+                name: status if status is None else ("running" if status == _RUNNING else "stopped") for name, status in services.items()
+            },
             state=_state(data["state"]) if data["state"] else None,
             connectors=[
-                {"name": item["name"], "id": item["id"], "type": item["type"], "directory": item["type"] == "AD"} for item in data["connectors"]
+                {"name": item["name"], "id": item["id"], "type": item["type"], "directory": item["type"] == "AD"}
+                for item in data["connectors"]
             ],
             history=_history(data["history"]),
             problems={part: _sentence(error) for part, error in data["problems"].items()},
@@ -87,7 +93,9 @@ class ConnectEngine:
             refused = _sentence(data["refusal"])
         elif data["result"] not in ("", "Success"):  # builds before 1.1.281 return nothing
             refused = f"the engine answered {data['result']}"
-        return Started(requested=parse_utc(data["requested"]), refused=refused, before=_state(data["before"]), followed=_followed(data["followed"]))
+        return Started(
+            requested=parse_utc(data["requested"]), refused=refused, before=_state(data["before"]), followed=_followed(data["followed"])
+        )
 
     def follow(self, shell: RemoteShell, pace: Pace, *, before: EngineState | None, since: datetime) -> Followed:
         """See Engine.follow."""
@@ -119,7 +127,9 @@ def _require_engine(services: dict[str, int | None]) -> None:
         if all(name in services for name in names):
             reason = "engine_unsupported" if "MSOnlineSyncScheduler" in names else "not_a_sync_server"
             raise HybridIdentityError(reason, f"This server has no Entra Connect Sync: {words}.")
-    raise HybridIdentityError("not_a_sync_server", "This server has no sync engine: neither the ADSync service nor an older engine is installed.")
+    raise HybridIdentityError(
+        "not_a_sync_server", "This server has no sync engine: neither the ADSync service nor an older engine is installed."
+    )
 
 
 def _blocker(data: dict[str, Any], bits: int) -> HybridIdentityError | None:
@@ -127,7 +137,9 @@ def _blocker(data: dict[str, Any], bits: int) -> HybridIdentityError | None:
     if data["services"]["ADSync"] not in (None, _RUNNING):
         return HybridIdentityError("service_stopped", "The service ADSync does not run on the sync server.")
     if bits == 32:
-        return HybridIdentityError("module_missing", "Windows PowerShell on the sync server ran as a 32-bit process, and the ADSync module is 64-bit only.")
+        return HybridIdentityError(
+            "module_missing", "Windows PowerShell on the sync server ran as a 32-bit process, and the ADSync module is 64-bit only."
+        )
     for part in ("module", "scheduler"):
         if part in data["problems"]:
             error = RemoteError(data["problems"][part])

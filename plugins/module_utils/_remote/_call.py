@@ -124,7 +124,8 @@ class CannotTravel(ValueError):
 class Answer:
     """What a script returned, with what the envelope knows about the call.
 
-    server_utc is the server's clock at the end of the call; bits is 64 or 32, of the process that ran it; asked and answered are the caller's monotonic clock in seconds.
+    server_utc is the server's clock at the end of the call; bits is 64 or 32, of the process that ran it; asked and
+    answered are the caller's monotonic clock in seconds.
     """
 
     data: Any
@@ -244,7 +245,9 @@ class RemoteShell:
         output = self._transport.execute(COMMAND_LINE, line, timeout)
         answered = time.monotonic()
         envelope = read_envelope(output.stdout, marker)
-        self._trace(f"{name}: {answered - asked:.2f} s, sent {len(line)} bytes, received {len(output.stdout)} bytes, exit code {output.exit_code}.")
+        self._trace(
+            f"{name}: {answered - asked:.2f} s, sent {len(line)} bytes, received {len(output.stdout)} bytes, exit code {output.exit_code}."
+        )
         if envelope is None:
             # Standard error may hold anything, also what was sent: it is counted here and not repeated.
             raise NoAnswer(

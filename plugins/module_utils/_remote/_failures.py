@@ -29,8 +29,8 @@ def failures_named() -> Iterator[None]:
     try:
         yield
     except TransportError as error:
-        reason = next(reason for kind, reason in _TRANSPORT_REASONS if isinstance(error, kind))
-        raise HybridIdentityError(reason, str(error)) from error
+        reasons = [reason for kind, reason in _TRANSPORT_REASONS if isinstance(error, kind)]
+        raise HybridIdentityError(reasons[0], str(error)) from error
     except RemoteError as error:
         if any(error.has_hresult(number) for number in _SERVICE_GONE):
             raise HybridIdentityError("service_stopped", f"The sync engine went away during the call: {error} [{error.type}].") from error

@@ -66,15 +66,14 @@ class WinrmTransport:
     def execute(self, command_line: str, standard_input: bytes, timeout: float) -> Output:
         """See Transport.execute."""
         deadline = time.monotonic() + timeout
-        self._open_shell()
-        assert self._protocol is not None and self._shell_id is not None
+        protocol, shell_id = self._open_shell()
         program, *arguments = command_line.split(" ")
         try:
             # A console as standard input would keep `$input` empty.
-            command = self._protocol.run_command(self._shell_id, program, arguments, console_mode_stdin=False)
-            self._protocol.send_command_input(self._shell_id, command, standard_input, end=True)
-            output = self._receive(command, deadline)
-            self._protocol.cleanup_command(self._shell_id, command)
+            command = protocol.run_command(shell_id, program, arguments, console_mode_stdin=False)
+            protocol.send_command_input(shell_id, command, standard_input, end=True)
+            output = self._receive(protocol, shell_id, command, deadline)
+            protocol.cleanup_command(shell_id, command)
             return output
         except Exception as error:
             self._abandon()
@@ -82,12 +81,11 @@ class WinrmTransport:
                 raise
             raise ConnectionBroken(f"The connection to {self._options.endpoint} ended in the middle of a call: {_words(error)}.") from error
 
-    def _receive(self, command: str, deadline: float) -> Output:
-        assert self._protocol is not None and self._shell_id is not None
+    def _receive(self, protocol: winrm.protocol.Protocol, shell_id: str, command: str, deadline: float) -> Output:
         stdout, stderr = [], []
         while True:
             try:
-                out, err, exit_code, done = self._protocol.get_command_output_raw(self._shell_id, command)
+                out, err, exit_code, done = protocol.get_command_output_raw(shell_id, command)
             except winrm.exceptions.WinRMOperationTimeoutError:
                 out, err, exit_code, done = b"", b"", 0, False  # nothing new within the operation timeout: ask again
             stdout.append(out)
@@ -96,17 +94,18 @@ class WinrmTransport:
                 return Output(b"".join(stdout), b"".join(stderr), exit_code)
             if time.monotonic() > deadline:
                 with contextlib.suppress(Exception):
-                    self._protocol.cleanup_command(self._shell_id, command)
+                    protocol.cleanup_command(shell_id, command)
                 raise ConnectionBroken(f"The call on {self._options.endpoint} did not end in its time.")
 
-    def _open_shell(self) -> None:
-        if self._shell_id is not None:
-            return
+    def _open_shell(self) -> tuple[winrm.protocol.Protocol, str]:
+        """The connection and the shell on it, opened when there is none."""
+        if self._protocol is not None and self._shell_id is not None:
+            return self._protocol, self._shell_id
         options = self._options
         try:
             self._protocol = winrm.protocol.Protocol(
                 endpoint=options.endpoint,
-                transport=options.authentication,
+                transport=options.authentication,  # type: ignore[arg-type]  # a word of pywinrm, checked by the argument spec
                 username=options.username,
                 password=options.password,
                 server_cert_validation="validate" if options.validate_certs else "ignore",
@@ -119,13 +118,16 @@ class WinrmTransport:
             )
             self._shell_id = self._protocol.open_shell(codepage=65001)
             self._connected_before = True
+            return self._protocol, self._shell_id
         except winrm.exceptions.InvalidCredentialsError as error:
             self._abandon()
             raise AuthenticationFailed(f"The server at {options.endpoint} did not accept the credentials of {options.username}.") from error
         except winrm.exceptions.WSManFaultError as error:
             self._abandon()
             if error.wsman_fault_code == _ACCESS_DENIED:
-                raise RemotingDenied(f"The server at {options.endpoint} does not let {options.username} in for remote management.") from error
+                raise RemotingDenied(
+                    f"The server at {options.endpoint} does not let {options.username} in for remote management."
+                ) from error
             raise ConnectionBroken(f"The server at {options.endpoint} did not open a shell: {_words(error)}.") from error
         except Exception as error:
             self._abandon()

@@ -25,7 +25,14 @@ from .run_history import Connector, RunRecord
 CLOUD_CONNECTOR = uuid.UUID("b891884f-051e-4a83-95af-2544101c9083")
 
 # import AD, import Entra, sync AD, sync Entra, export Entra, export AD (Microsoft, scheduler documentation); share of the cycle's time.
-_PHASES = (("import", True, 0.15), ("import", False, 0.15), ("sync", True, 0.2), ("sync", False, 0.1), ("export", False, 0.2), ("export", True, 0.1))
+_PHASES = (
+    ("import", True, 0.15),
+    ("import", False, 0.15),
+    ("sync", True, 0.2),
+    ("sync", False, 0.1),
+    ("export", False, 0.2),
+    ("export", True, 0.1),
+)
 _GAP = 0.1 / len(_PHASES)
 _PROFILES = {
     ("import", False): "Delta Import",
@@ -52,7 +59,15 @@ class CycleRecord:
 class Engine:
     """The part of the server that runs profiles. All state is guarded by `lock`; waiting happens outside it."""
 
-    def __init__(self, clock: Clock, options: ConnectOptions, events: EventLog, faults: ArmedFaults, directory: SourceDirectory | None, tenant: SyncTarget | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        options: ConnectOptions,
+        events: EventLog,
+        faults: ArmedFaults,
+        directory: SourceDirectory | None,
+        tenant: SyncTarget | None,
+    ) -> None:
         self.lock = threading.RLock()
         self.clock, self.options, self.events, self.faults = clock, options, events, faults
         self.directory, self.tenant = directory, tenant
@@ -123,7 +138,10 @@ class Engine:
     def _prevented(self, run: RunRecord) -> str | None:
         """The result of a run that an armed fault keeps from its work."""
         directory = run.connector.is_directory
-        fault = self.faults.take("run_result", lambda one: one.get("profile") in (None, run.profile) and one.get("kind") in (None, "directory" if directory else "cloud"))
+        fault = self.faults.take(
+            "run_result",
+            lambda one: one.get("profile") in (None, run.profile) and one.get("kind") in (None, "directory" if directory else "cloud"),
+        )
         if fault:
             return str(fault["result"])
         if directory and "Import" in run.profile:

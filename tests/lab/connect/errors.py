@@ -61,12 +61,12 @@ TEXTS = {
         "pipe": "Es war kein an net.pipe://localhost/ADSyncManagement lauschender Endpunkt vorhanden, der die Nachricht annehmen konnte.",
         "no_events": "Es wurden keine Ereignisse gefunden, die den angegebenen Auswahlkriterien entsprechen.",
         "no_event_access": "Es wurde versucht, einen nicht autorisierten Vorgang auszuführen.",
-        "no_service": "Es kann kein Dienst mit dem Dienstnamen „{0}“ gefunden werden.",
-        "no_path": "Der Pfad „{0}“ kann nicht gefunden werden, da er nicht vorhanden ist.",
+        "no_service": "Es kann kein Dienst mit dem Dienstnamen \u201e{0}\u201c gefunden werden.",
+        "no_path": "Der Pfad \u201e{0}\u201c kann nicht gefunden werden, da er nicht vorhanden ist.",
         "no_value": "Die Eigenschaft {1} ist im Pfad {0} nicht vorhanden.",
         "no_task_right": "Zugriff verweigert",
         "no_task": "Das System kann die angegebene Datei nicht finden.",
-        "unknown": "Die Benennung „{0}“ wurde nicht als Name eines Cmdlet, einer Funktion, einer Skriptdatei oder eines ausführbaren Programms erkannt.",
+        "unknown": "Die Benennung \u201e{0}\u201c wurde nicht als Name eines Cmdlet oder eines ausführbaren Programms erkannt.",
     },
 }
 
@@ -78,7 +78,13 @@ _RECORDS: dict[str, tuple[str, int, str | None, str, bool]] = {
     "denied": ("System.Runtime.InteropServices.COMException", ACCESS_DENIED, None, "WriteError", False),
     "stopped": ("System.Runtime.InteropServices.COMException", -2147023174, None, "WriteError", False),
     "pipe": ("System.ServiceModel.EndpointNotFoundException", -2146233087, None, "WriteError", False),
-    "no_events": ("System.Exception", -2146233088, "NoMatchingEventsFound,Microsoft.PowerShell.Commands.GetWinEventCommand", "ObjectNotFound", False),
+    "no_events": (
+        "System.Exception",
+        -2146233088,
+        "NoMatchingEventsFound,Microsoft.PowerShell.Commands.GetWinEventCommand",
+        "ObjectNotFound",
+        False,
+    ),
     "no_event_access": (
         "System.UnauthorizedAccessException",
         ACCESS_DENIED,
@@ -107,8 +113,20 @@ _RECORDS: dict[str, tuple[str, int, str | None, str, bool]] = {
         "InvalidArgument",
         False,
     ),
-    "no_task_right": ("Microsoft.Management.Infrastructure.CimException", ACCESS_DENIED, "HRESULT 0x80070005,Register-ScheduledTask", "PermissionDenied", False),
-    "no_task": ("Microsoft.Management.Infrastructure.CimException", -2147024894, "HRESULT 0x80070002,Get-ScheduledTask", "ObjectNotFound", False),
+    "no_task_right": (
+        "Microsoft.Management.Infrastructure.CimException",
+        ACCESS_DENIED,
+        "HRESULT 0x80070005,Register-ScheduledTask",
+        "PermissionDenied",
+        False,
+    ),
+    "no_task": (
+        "Microsoft.Management.Infrastructure.CimException",
+        -2147024894,
+        "HRESULT 0x80070002,Get-ScheduledTask",
+        "ObjectNotFound",
+        False,
+    ),
     "unknown": ("System.Management.Automation.CommandNotFoundException", -2146233087, "CommandNotFoundException", "ObjectNotFound", True),
 }
 

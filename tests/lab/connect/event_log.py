@@ -27,7 +27,10 @@ _TEXTS: dict[tuple[str, int], tuple[str, str]] = {
     (CONNECTOR, 104): ("Export iteration {0} completed.", "Exportdurchlauf {0} abgeschlossen."),
     (CONNECTOR, 105): ("Import iteration {0} completed.", "Importdurchlauf {0} abgeschlossen."),
     (CONNECTOR, 114): ("Export cycle completed.", "Exportzyklus abgeschlossen."),
-    (CONNECTOR, 115): ("Access to Windows Azure Active Directory has been denied.", "Der Zugriff auf Windows Azure Active Directory wurde verweigert."),
+    (CONNECTOR, 115): (
+        "Access to Windows Azure Active Directory has been denied.",
+        "Der Zugriff auf Windows Azure Active Directory wurde verweigert.",
+    ),
     (CONNECTOR, 116): (
         "Prevent Accidental Deletes: The number of deletions for this sync cycle ({0} pending deletes) has exceeded the current threshold of {1} "
         "objects. Deletions will be suppressed for this sync cycle.",
@@ -72,6 +75,8 @@ class EventLog:
             found = [
                 dict(event)
                 for event in reversed(self._events)
-                if event["ProviderName"] in providers and (not ids or event["Id"] in ids) and (since is None or event["TimeCreated"] >= since)
+                if event["ProviderName"] in providers
+                and (not ids or event["Id"] in ids)
+                and (since is None or event["TimeCreated"] >= since)
             ]
         return found[:limit] if limit else found

@@ -13,13 +13,38 @@ from xml.sax.saxutils import escape, quoteattr
 #: what EndDate holds while a run is under way (field reports: a minimum date)
 NOT_ENDED = datetime(1, 1, 1, tzinfo=timezone.utc)
 
-_COUNTERS = (
-    "StageNoChange StageAdd StageUpdate StageRename StageDelete StageDeleteAdd StageFailure DisconnectorFiltered DisconnectorJoinedNoFlow "
-    "DisconnectorJoinedFlow DisconnectorJoinedRemoveMv DisconnectorProjectedNoFlow DisconnectorProjectedFlow DisconnectorProjectedRemoveMv "
-    "DisconnectorRemains ConnectorFilteredRemoveMv ConnectorFilteredLeaveMv ConnectorFlow ConnectorFlowRemoveMv ConnectorNoFlow "
-    "ConnectorDeleteRemoveMv ConnectorDeleteLeaveMv ConnectorDeleteAddProcessed FlowFailure ExportAdd ExportUpdate ExportRename ExportDelete "
-    "ExportDeleteAdd ExportFailure"
-).split()
+_COUNTERS = [
+    "StageNoChange",
+    "StageAdd",
+    "StageUpdate",
+    "StageRename",
+    "StageDelete",
+    "StageDeleteAdd",
+    "StageFailure",
+    "DisconnectorFiltered",
+    "DisconnectorJoinedNoFlow",
+    "DisconnectorJoinedFlow",
+    "DisconnectorJoinedRemoveMv",
+    "DisconnectorProjectedNoFlow",
+    "DisconnectorProjectedFlow",
+    "DisconnectorProjectedRemoveMv",
+    "DisconnectorRemains",
+    "ConnectorFilteredRemoveMv",
+    "ConnectorFilteredLeaveMv",
+    "ConnectorFlow",
+    "ConnectorFlowRemoveMv",
+    "ConnectorNoFlow",
+    "ConnectorDeleteRemoveMv",
+    "ConnectorDeleteLeaveMv",
+    "ConnectorDeleteAddProcessed",
+    "FlowFailure",
+    "ExportAdd",
+    "ExportUpdate",
+    "ExportRename",
+    "ExportDelete",
+    "ExportDeleteAdd",
+    "ExportFailure",
+]
 
 
 @dataclass(frozen=True)
@@ -96,7 +121,7 @@ class RunRecord:
         """The error list in the shape of the FIM family's RunHistory.xsd (assumption for details beyond dn and error-type)."""
         element = "export-error" if "Export" in self.profile else "import-error"
         items = "".join(
-            f"<{element} cs-guid=\"{{{uuid.uuid5(self.identifier, error['dn'])}}}\" dn={quoteattr(error['dn'])}>"
+            f'<{element} cs-guid="{{{uuid.uuid5(self.identifier, error["dn"])}}}" dn={quoteattr(error["dn"])}>'
             f"<error-type>{escape(error['type'])}</error-type><error-literal>{escape(error['message'])}</error-literal></{element}>"
             for error in self.errors
         )

@@ -33,7 +33,14 @@ class ConnectServer:
         tenant: what exports go to; None takes everything.
     """
 
-    def __init__(self, clock: Clock, *, directory: SourceDirectory | None = None, tenant: SyncTarget | None = None, options: ConnectOptions | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        directory: SourceDirectory | None = None,
+        tenant: SyncTarget | None = None,
+        options: ConnectOptions | None = None,
+    ) -> None:
         self.clock = clock
         self.options = options or ConnectOptions()
         self.events = EventLog(clock)
@@ -213,7 +220,12 @@ class ConnectServer:
 
     def _get_connectors(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
         return [
-            {"Name": one.name, "Identifier": one.identifier, "Type": one.type, "Subtype": "" if one.is_directory else "Windows Azure Active Directory (Microsoft)"}
+            {
+                "Name": one.name,
+                "Identifier": one.identifier,
+                "Type": one.type,
+                "Subtype": "" if one.is_directory else "Windows Azure Active Directory (Microsoft)",
+            }
             for one in self.engine.connectors
         ]
 

@@ -72,7 +72,14 @@ class Windows:
         """Register-ScheduledTask."""
         if not caller.is_in("Administrators"):
             raise refusal("no_task_right", self._options.language)
-        task = {"TaskPath": p["TaskPath"], "TaskName": p["TaskName"], "State": 3, "LastTaskResult": 267011, "Execute": p["Execute"], "Argument": p["Argument"]}
+        task = {
+            "TaskPath": p["TaskPath"],
+            "TaskName": p["TaskName"],
+            "State": 3,
+            "LastTaskResult": 267011,
+            "Execute": p["Execute"],
+            "Argument": p["Argument"],
+        }
         with self._lock:
             self._tasks[str(p["TaskPath"]), str(p["TaskName"])] = task
         return self._shown(task)

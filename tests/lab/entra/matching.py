@@ -93,7 +93,7 @@ def _write(tenant: Tenant, user: User, change: ExportedUser) -> None:
 def _set_name(tenant: Tenant, user: User, wanted: str) -> None:
     """Take the name, or the fallback for a domain that is not verified, or the one of a quarantined duplicate."""
     _forget_conflicts(user, "UserPrincipalName")
-    prefix, _, domain = wanted.partition("@")
+    prefix, _unused, domain = wanted.partition("@")
     if domain.lower() not in {name.lower() for name in (*tenant.verified_domains, tenant.initial_domain)}:
         wanted = f"{user['mailNickname'] or prefix}@{tenant.initial_domain}"
     if wanted.lower() not in _names_of_others(tenant, user):

@@ -55,12 +55,12 @@ class Response:
 
 def split_target(target: str) -> tuple[list[str], dict[str, str]]:
     """Path segments and query options of a request target; users('key') is the same as users/key."""
-    path, _, query = target.partition("?")
+    path, _unused, query = target.partition("?")
     segments: list[str] = []
     for part in path.strip("/").split("/"):
         segment = unquote(part)
         if segment.endswith("')") and "('" in segment:
-            name, _, key = segment[:-2].partition("('")
+            name, _unused, key = segment[:-2].partition("('")
             segments += [name, key.replace("''", "'")]
         elif segment:
             segments.append(segment)

@@ -42,7 +42,7 @@ def answer(resource: Resource, request: Request, items: Iterable[Item], page_siz
     test = _Filter(resource, request).test if "filter" in query else None
     chosen = [item for item in items if test is None or test(item)]
     if "orderby" in query:
-        name, _, direction = query["orderby"].strip().partition(" ")
+        name, _unused, direction = query["orderby"].strip().partition(" ")
         if name not in resource.filterable:
             raise unsupported_query(f"Sorting by property '{name}' is not supported.")
         chosen.sort(key=lambda item: str(item[name] or "").lower(), reverse=direction.strip().lower() == "desc")
@@ -200,7 +200,7 @@ class _Filter:
         self._take("(")
         variable = self._take()
         self._take(":")
-        owner, _, part = self._take().partition("/")
+        owner, _unused, part = self._take().partition("/")
         if owner != variable:
             raise self._invalid()
         self._take("eq")

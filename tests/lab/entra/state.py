@@ -124,7 +124,7 @@ class Tenant:
 
     def create(self, attributes: User) -> User:
         """Add a user with a new id; what `attributes` does not give is empty."""
-        user: User = {name: None for name in _PLAIN} | {name: [] for name in _LISTS}
+        user: User = dict.fromkeys(_PLAIN) | {name: [] for name in _LISTS}
         user.update(accountEnabled=True, userType="Member", createdDateTime=stamp())
         user.update(copy.deepcopy(attributes))
         user["id"] = str(uuid.uuid4())

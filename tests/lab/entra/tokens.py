@@ -95,7 +95,7 @@ class TokenService:
 
     def client_of(self, authorization: str) -> str | None:
         """The application of an Authorization header; None when there is no token, or it is unknown or expired."""
-        scheme, _, token = authorization.partition(" ")
+        scheme, _unused, token = authorization.partition(" ")
         with self._lock:
             client, until = self._tokens.get(token, ("", 0.0))
         return client if scheme.lower() == "bearer" and time.monotonic() < until else None

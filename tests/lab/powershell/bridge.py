@@ -71,7 +71,14 @@ class Bridge:
             value = self._call(self._sessions[question["session"]], question["name"], decode(question["parameters"]))
             document: dict[str, Any] = {"value": encode(value)}
         except CmdletError as error:
-            document = {"error": {"type": "~" + error.type, "hresult": error.hresult, "error_id": "~" + error.error_id, "category": "~" + error.category}}
+            document = {
+                "error": {
+                    "type": "~" + error.type,
+                    "hresult": error.hresult,
+                    "error_id": "~" + error.error_id,
+                    "category": "~" + error.category,
+                }
+            }
             document["error"].update({"message": "~" + error.message, "terminating": error.terminating})
         return json.dumps(document, ensure_ascii=True).encode("ascii")
 

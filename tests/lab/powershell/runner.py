@@ -61,7 +61,9 @@ class PowerShellRunner:
             return
         self._folder = tempfile.mkdtemp(prefix="lab-pwsh-")
         self._socket = os.path.join(self._folder, "socket")
-        self._server = subprocess.Popen([str(self._serve), self._socket], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._server = subprocess.Popen(
+            [str(self._serve), self._socket], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         assert self._server.stdout is not None
         if b"ready" not in self._server.stdout.readline():
             raise RuntimeError(f"{self._serve} did not become ready")

@@ -8,7 +8,9 @@ import base64
 import binascii
 import re
 
-_ENCODED = re.compile(r"^\s*(?:cmd(?:\.exe)?\s+/c\s+)?\"?powershell(?:\.exe)?\"?\s.*?-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*$", re.IGNORECASE | re.DOTALL)
+_ENCODED = re.compile(
+    r"^\s*(?:cmd(?:\.exe)?\s+/c\s+)?\"?powershell(?:\.exe)?\"?\s.*?-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*$", re.IGNORECASE | re.DOTALL
+)
 _FILE = re.compile(r"-File\s+\"([^\"]+)\"", re.IGNORECASE)
 
 

@@ -54,7 +54,7 @@ class ConnectionAuthentication:
         """Judge a request by its Authorization header; without one the connection must have been authenticated before."""
         if header is None:
             return Verdict(self._user) if self._user else self.refuse()
-        scheme, _, value = header.strip().partition(" ")
+        scheme, _unused, value = header.strip().partition(" ")
         try:
             token = base64.b64decode(value.strip(), validate=True)
         except (binascii.Error, ValueError):
@@ -87,7 +87,7 @@ class ConnectionAuthentication:
                 self._handshake = self._acceptor(token)
             try:
                 answer = self._handshake.step(token)
-            except Exception:  # noqa: BLE001 - a wrong password or binding, or anything that garbage does to a parser: refused either way
+            except Exception:
                 return self.refuse()
         headers = [("WWW-Authenticate", f"{scheme} {base64.b64encode(answer).decode()}")] if answer else []
         if not self._handshake.complete:

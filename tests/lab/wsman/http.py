@@ -96,7 +96,7 @@ def _read(stream: BinaryIO, sock: socket.socket, log: RequestLog) -> Request | N
     if len(start) != 3 or not start[2].startswith("HTTP/1."):
         raise _Refused(400)
     headers: dict[str, str] = {}
-    for _ in range(_MAX_HEADERS + 1):
+    for _unused in range(_MAX_HEADERS + 1):
         line = _line(stream)
         size += len(line)
         if line in (b"\r\n", b"\n"):

@@ -241,7 +241,7 @@ class Shells:
         exit_code = 1
         try:
             exit_code = int(self._evaluator(command))
-        except Exception as error:  # noqa: BLE001 - an evaluator's bug must reach the test, not hang the client
+        except Exception as error:
             # Only type and places: a message or a value might hold a secret.
             places = "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
             self._log.failure(f"{type(error).__name__} at {places}")

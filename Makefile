@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+#
+# make demo    onboard twelve people in the simulated estate, twice
+# make test    everything that CI runs: tests, checks, molecule
+# make lint    the checks alone
+# make lab     the simulated estate in the foreground, with its inventory
+# make matrix  the tests with ansible-core 2.16 and newer, as far as this machine has the Pythons for them
+# make clean   take away what the other targets made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPATH := .view:tests
+
+.PHONY: demo test lint lab matrix clean
+.DEFAULT_GOAL := help
+
+help:
+	@grep -E '^# make' Makefile | sed 's/^# //'
+
+demo:
+	@tools/prepare.sh demo
+	@.venv/bin/python -m lab demo
+
+lab:
+	@tools/prepare.sh demo
+	@.venv/bin/python -m lab up
+
+test:
+	@tools/prepare.sh test
+	@tools/test.sh
+
+lint:
+	@tools/prepare.sh test
+	@tools/lint.sh
+
+matrix:
+	@tools/prepare.sh test
+	@tools/matrix.sh
+
+clean:
+	rm -rf .venv .view .view-copy .cache tests/output .mypy_cache .ruff_cache .pytest_cache .hypothesis

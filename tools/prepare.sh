@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+#
+# Makes this checkout ready: Debian packages, a virtual environment in .venv, and a view of the checkout as a collection.
+# Usage: tools/prepare.sh demo|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want="${1:?demo or test}"
+python="${PYTHON:-python3}"
+
+die() {
+    echo "prepare: $*" >&2
+    exit 1
+}
+
+# -- a view of the checkout that Ansible accepts as a collection, wherever it lies
+mkdir -p .view/ansible_collections/hybrid
+[ -L .view/ansible_collections/hybrid/identity ] || ln -s ../../.. .view/ansible_collections/hybrid/identity
+
+# -- quick way out: nothing has changed since the last time
+files=(requirements.txt tests/requirements-demo.txt)
+[ "$want" = demo ] || files+=(tests/requirements.txt)
+stamp=".venv/ready-$want"
+fresh=yes
+[ -e "$stamp" ] && [ -x /usr/sbin/samba ] || fresh=no
+for file in "${files[@]}"; do
+    [ "$fresh" = yes ] && [ "$file" -nt "$stamp" ] && fresh=no
+done
+[ "$fresh" = no ] || exit 0
+
+# -- Debian packages
+packages=()
+command -v "$python" >/dev/null || die "there is no $python: install Python 3.10 or newer."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "$python is too old: the collection's controller side takes Python 3.10 or newer."
+"$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+[ -x /usr/sbin/samba ] || packages+=(samba samba-ad-dc)
+/usr/bin/python3 -c 'import samba.provision' 2>/dev/null || packages+=(python3-samba)
+[ -d /usr/share/samba/setup ] || packages+=(samba-ad-provision)
+compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null || packages+=(samba-dsdb-modules)
+if [ "${#packages[@]}" -gt 0 ]; then
+    command -v apt-get >/dev/null || die "Debian packages are missing (${packages[*]}) and there is no apt-get: install them by other means."
+    [ "$(id -u)" = 0 ] || die "Debian packages are missing: run once as root, or: apt-get install --no-install-recommends ${packages[*]}"
+    echo "prepare: installing ${packages[*]}"
+    guard=/usr/sbin/policy-rc.d
+    if [ ! -e "$guard" ]; then
+        # The lab starts Samba by itself, in a folder of its own: the packages must not start a file server on this machine.
+        printf '#!/bin/sh\nexit 101\n' >"$guard"
+        chmod +x "$guard"
+        trap 'rm -f "$guard"' EXIT
+    fi
+    log=$(mktemp)
+    if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        die "Debian packages could not be installed: ${packages[*]}"
+    fi
+    rm -f "$log"
+fi
+
+# -- the virtual environment
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+echo "prepare: installing Python packages for $want"
+arguments=()
+for file in "${files[@]}"; do arguments+=(-r "$file"); done
+.venv/bin/python -m pip install --quiet --disable-pip-version-check "${arguments[@]}" || die "Python packages could not be installed: see above."
+touch "$stamp"

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+#
+# Everything that CI runs. The checks run beside the tests: the tests mostly wait for simulated cycles.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+began=$SECONDS
+failed=()
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+tools/lint.sh >"$log/lint" 2>&1 &
+lint=$!
+.venv/bin/python -m pytest "$@" | tee "$log/pytest" || failed+=(tests)
+wait "$lint" || failed+=(lint)
+cat "$log/lint"
+tools/molecule.sh || failed+=(molecule)
+
+echo
+grep -E '^scripts: ' "$log/pytest"
+echo "all in $((SECONDS - began)) s; failed: ${failed[*]:-nothing}"
+grep -E '(passed|failed|error)' "$log/pytest" | tail -n 1
+[ "${#failed[@]}" -eq 0 ]
