@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""LDAP: accounts in bulk. Private to the collection."""
