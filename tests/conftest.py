@@ -7,28 +7,23 @@ from __future__ import annotations
 import collections
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, MakeEstate
 
 from lab.estate import Estate, EstateOptions
-from lab.powershell.runner import find_powershell
 
-POWERSHELL = find_powershell()
-_NO_POWERSHELL = "no PowerShell found: set HYBRID_IDENTITY_PWSH to an engine, or put pwsh on PATH"
 _ran: collections.Counter[str] = collections.Counter()
-_coverage = Path(tempfile.mkdtemp(prefix="hybrid-identity-coverage-"))
-
-MakeEstate = Callable[..., Estate]
 
 
 @pytest.fixture(scope="session", params=["twins", "powershell"])
 def scripts_with(request: pytest.FixtureRequest) -> str:
     """Every test that asks for it runs twice: with the twins, and with the shipped scripts in PowerShell."""
     if request.param == "powershell" and POWERSHELL is None:
-        pytest.skip(_NO_POWERSHELL)
+        pytest.skip(NO_POWERSHELL)
     return str(request.param)
 
 
@@ -36,7 +31,7 @@ def scripts_with(request: pytest.FixtureRequest) -> str:
 def powershell() -> str:
     """The path of a PowerShell engine; the test is skipped where there is none."""
     if POWERSHELL is None:
-        pytest.skip(_NO_POWERSHELL)
+        pytest.skip(NO_POWERSHELL)
     return POWERSHELL
 
 
@@ -46,7 +41,7 @@ def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
     estates: list[Estate] = []
 
     def make(**options: Any) -> Estate:
-        defaults: dict[str, Any] = {"directory": False, "tenant": False, "cycle_seconds": 0.6, "coverage": str(_coverage)}
+        defaults: dict[str, Any] = {"directory": False, "tenant": False, "cycle_seconds": 0.6, "coverage": COVERAGE}
         chosen = EstateOptions(powershell=POWERSHELL or "" if scripts_with == "powershell" else "none", **{**defaults, **options})
         estate = Estate(chosen)
         estate.start()
@@ -71,7 +66,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran with PowerShell and how many with twins, and why; and which statements of the scripts ran."""
     write = terminalreporter.write_line
-    why = f"engine: {POWERSHELL}" if POWERSHELL else _NO_POWERSHELL
+    why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['twins']} ran their Python twins ({why})")
     measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
     if measure is None or not measure.exists() or not _ran["powershell"]:
@@ -80,6 +75,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         files = write_scripts(Path(folder))
-        done = subprocess.run([measure, _coverage, *files], capture_output=True, text=True, check=False)
+        done = subprocess.run([measure, COVERAGE, *files], capture_output=True, text=True, check=False)
         for line in done.stdout.splitlines():
             write("statement coverage: " + line.replace(folder + "/", ""))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import roads
-from conftest import MakeEstate
+from estates import MakeEstate
 
 from lab.estate import Estate
 

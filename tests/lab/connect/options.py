@@ -42,6 +42,11 @@ class ConnectOptions:
     interval: timedelta = timedelta(minutes=30)
     scheduler_running: bool = True
     history_refuses_network_logon: bool = True
+    connectors_refuse_network_logon: bool = False  # field reports contradict each other
+    next_start_known: bool = True
+    running_has_end_date: bool = True  # a minimum date, as field reports infer; else null
+    wizard_registered: bool = True
+    tasks_run: bool = True
     deletion_threshold: int = 500
     computer: str = "SYNC1"
 

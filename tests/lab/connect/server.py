@@ -143,7 +143,11 @@ class ConnectServer:
             raise refusal("pipe" if name == "Get-ADSyncRunProfileResult" else "stopped", self.options.language)
         if not caller.is_in(*_OPERATORS) and not (looks and caller.is_in("ADSyncBrowse")):
             raise refusal("denied", self.options.language, self.options.computer)
-        if name == "Get-ADSyncRunProfileResult" and caller.network_logon and self.options.history_refuses_network_logon:
+        refused = {
+            "Get-ADSyncRunProfileResult": self.options.history_refuses_network_logon,
+            "Get-ADSyncConnector": self.options.connectors_refuse_network_logon,
+        }
+        if caller.network_logon and refused.get(name):
             raise refusal("pipe", self.options.language)
 
     # -- the scheduler
@@ -157,7 +161,7 @@ class ConnectServer:
                 "CurrentlyEffectiveSyncCycleInterval": max(self.options.interval, allowed),
                 "CustomizedSyncCycleInterval": customized,
                 "NextSyncCyclePolicyType": self._next_type,
-                "NextSyncCycleStartTimeInUTC": self._next_start,
+                "NextSyncCycleStartTimeInUTC": self._next_start if self.options.next_start_known else None,
                 "PurgeRunHistoryInterval": timedelta(days=7),
                 "SyncCycleEnabled": self.options.enabled,
                 "MaintenanceEnabled": True,
@@ -236,7 +240,11 @@ class ConnectServer:
             runs = [run for run in runs if run.connector.identifier == uuid.UUID(str(p["ConnectorId"]))]
         if p.get("RunHistoryId"):
             runs = [run for run in runs if run.identifier == uuid.UUID(str(p["RunHistoryId"]))]
-        return [run.as_result(bool(p.get("RunStepDetails"))) for run in runs[: int(p.get("NumberRequested") or len(runs))]]
+        results = [run.as_result(bool(p.get("RunStepDetails"))) for run in runs[: int(p.get("NumberRequested") or len(runs))]]
+        for result in results:
+            if not result["IsRunComplete"] and not self.options.running_has_end_date:
+                result["EndDate"] = None
+        return results
 
     def _invoke_profile(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         """A run by hand; synchronous, and no cycle: the scheduler's flag stays down."""

@@ -56,6 +56,8 @@ class Windows:
             (r"hklm:\software\microsoft\azure ad connect", "wizardpath"): _WIZARD,
         }
         key = (str(p["path"]).lower(), str(p["name"]).lower())
+        if not self._options.wizard_registered:
+            del values[r"hklm:\software\microsoft\azure ad connect", "wizardpath"]
         if not self._options.installed or key not in values:
             raise refusal("no_value" if self._options.installed else "no_path", self._options.language, str(p["path"]), str(p["name"]))
         return values[key]
@@ -89,6 +91,9 @@ class Windows:
         task = self._find(p)
 
         def action() -> None:
+            if not self._options.tasks_run:  # for example without the right to log on as a batch job
+                task.update(State=3, LastTaskResult=0x80070569)
+                return
             result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
             task.update(State=3, LastTaskResult=result)
 

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
+import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 PRELUDE = Path(__file__).parent / "prelude.ps1"
 
@@ -34,6 +38,57 @@ def find_powershell() -> str | None:
     return named if named and Path(named).exists() else shutil.which("pwsh")
 
 
+class WarmServer:
+    """A pwsh-serve process. It is shared by every estate of this process, and ends with it however that ends."""
+
+    _shared: ClassVar[dict[str, WarmServer]] = {}
+
+    def __init__(self, program: Path) -> None:
+        self._folder = tempfile.mkdtemp(prefix="lab-pwsh-")
+        self._socket = os.path.join(self._folder, "socket")
+        environment = {**os.environ, "TMPDIR": self._folder, "DOTNET_EnableDiagnostics": "0"}
+        self._process = subprocess.Popen(
+            [str(program), self._socket],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            preexec_fn=_end_with_parent,
+        )
+        assert self._process.stdout is not None
+        if b"ready" not in self._process.stdout.readline():
+            raise RuntimeError(f"{program} did not become ready")
+        atexit.register(self.stop)
+
+    @classmethod
+    def of(cls, program: Path) -> WarmServer:
+        """The server of this program, started with the first call."""
+        key = str(program)
+        if key not in cls._shared:
+            cls._shared[key] = cls(program)
+        return cls._shared[key]
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(10)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request, one answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self._socket)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+            return answer
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when the process that started it ends, however it ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class PowerShellRunner:
     """Runs scripts with the stand-ins loaded.
 
@@ -45,62 +100,34 @@ class PowerShellRunner:
     def __init__(self, program: str, environment: dict[str, str]) -> None:
         self.program = program
         self._environment = environment
-        self._server: subprocess.Popen[bytes] | None = None
-        self._folder: str | None = None
-        self._socket = ""
-        self._serve = Path(program).with_name("pwsh-serve")
-
-    @property
-    def warm(self) -> bool:
-        """Whether the engine comes with a server that keeps it warm."""
-        return self._serve.exists()
+        self._server: WarmServer | None = None
 
     def start(self) -> None:
-        """Start the warm server, if there is one."""
-        if not self.warm:
-            return
-        self._folder = tempfile.mkdtemp(prefix="lab-pwsh-")
-        self._socket = os.path.join(self._folder, "socket")
-        self._server = subprocess.Popen(
-            [str(self._serve), self._socket], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        assert self._server.stdout is not None
-        if b"ready" not in self._server.stdout.readline():
-            raise RuntimeError(f"{self._serve} did not become ready")
-
-    def stop(self) -> None:
-        """End the warm server."""
-        if self._server is not None:
-            self._server.terminate()
-            self._server.wait(10)
-            self._server = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Start the warm server, if the engine comes with one."""
+        serve = Path(self.program).with_name("pwsh-serve")
+        if serve.exists() and not os.environ.get("HYBRID_IDENTITY_COLD"):
+            self._server = WarmServer.of(serve)
 
     def run_script(self, script: str, standard_input: bytes, environment: dict[str, str]) -> Finished:
         """Run the script of an encoded command."""
         if self._server is not None:
-            return self._ask(["-EncodedCommand", _encode(script)], standard_input, environment)
+            return self._ask(self._server, ["-EncodedCommand", _encode(script)], standard_input, environment)
         # A PowerShell of the user's own knows no prelude: it is dot-sourced in front, and the script stays as it is.
         return self._spawn(["-EncodedCommand", _encode(f". '{PRELUDE}'\n{script}")], standard_input, environment)
 
     def run_file(self, path: str, environment: dict[str, str]) -> Finished:
         """Run a script file, as a scheduled task does."""
         if self._server is not None:
-            return self._ask(["-File", path], b"", environment)
+            return self._ask(self._server, ["-File", path], b"", environment)
         return self._spawn(["-Command", f". '{PRELUDE}'; & '{path}'"], b"", environment)
 
-    def _ask(self, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:
+    def _ask(self, server: WarmServer, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:
         request = {
             "args": ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", *arguments],
             "stdin": base64.b64encode(standard_input).decode("ascii"),
             "env": {**os.environ, **self._environment, **environment, "PWSH_PRELUDE": str(PRELUDE)},
         }
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._socket)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = connection.makefile("rb").readline()
-        document = json.loads(answer)
+        document = server.ask(request)
         return Finished(int(document["rc"]), base64.b64decode(document["stdout"]), base64.b64decode(document["stderr"]))
 
     def _spawn(self, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:

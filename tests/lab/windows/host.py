@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
 from lab.clock import Clock
-from lab.connect import Caller, CmdletError, ConnectServer
+from lab.connect import Caller, ConnectServer
 from lab.powershell.bridge import Bridge
 from lab.powershell.runner import Finished, PowerShellRunner
 from lab.wsman import RemoteCommand
@@ -50,17 +52,21 @@ class WindowsHost:
         coverage: str | None = None,
     ) -> None:
         self.server, self._clock, self._groups = server, clock, groups
-        self._temp = tempfile.mkdtemp(prefix="lab-temp-")
+        self._twin_requests: dict[str, tuple[str, list[str]]] = {}
+        self.temp = tempfile.mkdtemp(prefix="lab-temp-")
         self.process_start = process_start
         self.processes_started = 0
+        self.icacls_exit_code = 0
         self._count = threading.Lock()
         self._runner: PowerShellRunner | None = None
         self._bridge: Bridge | None = None
         server.run_task = self._run_task
         if powershell is not None:
             self._bridge = Bridge(server.call)
-            module = str(_module_path())
-            environment = {"LAB_BRIDGE": self._bridge.path, "LAB_ADSYNC_MODULE": module, "TEMP": self._temp, "LAB_ICACLS_EXIT_CODE": "0"}
+            module = str(Path(__file__).parent.parent / "powershell" / "modules" / "ADSync.psm1")
+            environment = {"LAB_BRIDGE": self._bridge.path, "LAB_ADSYNC_MODULE": module, "TEMP": self.temp}
+            # .NET would otherwise leave its diagnostic sockets in the system's own folder.
+            environment.update(DOTNET_EnableDiagnostics="0", TMPDIR=self.temp)
             environment.update(PWSH_CULTURE=culture, PWSH_CODEPAGE=str(codepage))
             if coverage:
                 environment["PWSH_COVERAGE"] = coverage
@@ -79,11 +85,9 @@ class WindowsHost:
 
     def stop(self) -> None:
         """Give everything back."""
-        if self._runner is not None:
-            self._runner.stop()
         if self._bridge is not None:
             self._bridge.stop()
-        shutil.rmtree(self._temp, ignore_errors=True)
+        shutil.rmtree(self.temp, ignore_errors=True)
 
     def caller(self, user: str, network_logon: bool) -> Caller:
         """The caller that an authenticated principal stands for."""
@@ -113,7 +117,8 @@ class WindowsHost:
             self._bridge.close_session(session)
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
-        return {"LAB_SESSION": session, "LAB_USER": caller.user, "LAB_CLOCK_OFFSET": str(self._clock.offset) if self._clock.offset else ""}
+        offset = str(self._clock.offset) if self._clock.offset else ""
+        return {"LAB_SESSION": session, "LAB_USER": caller.user, "LAB_CLOCK_OFFSET": offset, "LAB_ICACLS_EXIT_CODE": str(self.icacls_exit_code)}
 
     def _process_starts(self) -> None:
         with self._count:
@@ -153,20 +158,19 @@ class WindowsHost:
             self.server.call(caller, "Register-ScheduledTask", {**task, **details})
             try:
                 self.server.call(caller, "Start-ScheduledTask", task)
+                idle = 0
                 deadline = time.monotonic() + p["seconds"]
-                while not answers and time.monotonic() < deadline:
-                    time.sleep(0.02)
+                while not answers:
+                    idle = idle + 1 if self.server.call(caller, "Get-ScheduledTask", task)[0]["State"] == 3 else 0
+                    if idle >= 20 or time.monotonic() > deadline:
+                        info = self.server.call(caller, "Get-ScheduledTaskInfo", task)
+                        return {"answered": False, "state": 3, "last_result": info["LastTaskResult"]}
+                    time.sleep(0.05)
             finally:
                 self.server.call(caller, "Unregister-ScheduledTask", task)
         finally:
             del self._twin_requests[p["name"]]
-        if not answers:
-            return {"answered": False, "state": 3, "last_result": 0}
         return {"answered": True, "text": answers[0]}
-
-    @property
-    def _twin_requests(self) -> dict[str, tuple[str, list[str]]]:
-        return self.__dict__.setdefault("_requests", {})
 
     # -- scheduled tasks
 
@@ -185,18 +189,7 @@ class WindowsHost:
             self._bridge.close_session(session)
 
     def _run_task_twin(self, caller: Caller, name: str) -> int:
-        import json
-
         request, answers = self._twin_requests[name]
         document = json.loads(request)
         answers.append(answer_request(document, self._twin(caller, document), self._clock))
         return 0
-
-
-def _module_path() -> Any:
-    from pathlib import Path
-
-    return Path(__file__).parent.parent / "powershell" / "modules" / "ADSync.psm1"
-
-
-__all__ = ["CmdletError", "WindowsHost"]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""AnsibleModule around the procedures that talk to Microsoft Graph."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .._failure import HybridIdentityError
+from ._client import GraphClient
+from ._options import read_graph_options
+from ._tokens import GRAPH_IMPORT_ERROR, GRAPH_LIBRARY
+
+
+def open_client(module: AnsibleModule, timeout: float) -> GraphClient:
+    """A client for the tenant of the task. Leaves the module when a library is missing. Raises HybridIdentityError."""
+    if GRAPH_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib(GRAPH_LIBRARY), exception=GRAPH_IMPORT_ERROR)
+    options = read_graph_options(module.params, os.environ)
+    for secret in (options.client_secret, options.certificate_password):
+        if secret:  # one of the environment is not known to the module's own censor
+            module.no_log_values.add(secret)
+    return GraphClient(options, timeout, trace=module.debug)
+
+
+def leave(module: AnsibleModule, procedure: Callable[[], dict[str, Any]]) -> None:
+    """Do the work and leave through exit_json or fail_json, with failure_reason and msg always there."""
+    try:
+        result = procedure()
+    except HybridIdentityError as error:
+        result = error.as_result()
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if not module._diff:  # pylint: disable=protected-access  # there is no public way to ask
+        result.pop("diff", None)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""The shipped PowerShell: understood by 5.1, and of one mind with its twins."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import roads
+import shipped_scripts
+from estates import COVERAGE, MakeEstate
+
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._moments import parse_utc
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from lab.estate import ACCOUNTS, Estate, EstateOptions
+
+#: commands of the engine's module and functions of the envelope, which the checker cannot know
+_KNOWN = (
+    "Get-ADSyncScheduler", "Get-ADSyncConnector", "Get-ADSyncConnectorRunStatus", "Get-ADSyncRunProfileResult", "Start-ADSyncSyncCycle",
+    "ConvertTo-ErrorObject", "Get-UtcText",
+)  # fmt: skip
+
+
+def test_every_script_is_understood_by_windows_powershell(powershell: str, tmp_path: Path) -> None:
+    checker = Path(powershell).with_name("pwsh-check")
+    if not checker.exists():
+        pytest.skip("this PowerShell comes without pwsh-check")
+    known = tmp_path / "known.txt"
+    known.write_text("\n".join(_KNOWN) + "\n")
+    done = subprocess.run([checker, "--commands", known, *shipped_scripts.write_scripts(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 errors, 0 warnings" in done.stdout
+
+
+def test_command_line_is_short_enough_even_when_encoded_twice() -> None:
+    assert len(COMMAND_LINE) * 8 / 3 < 8191 / 3
+
+
+def test_scripts_hold_no_time_and_no_words_of_the_server() -> None:
+    for name, text in shipped_scripts.SCRIPTS.items():
+        assert "Get-Culture" not in text, name
+        assert not re.search(r"-(match|like|eq) '[A-Z][a-z]+ [a-z]+", text), f"{name} seems to compare English words"
+
+
+# -- parity
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
+
+
+def _shape(value: Any) -> Any:
+    """A value without what differs between any two runs; PowerShell ends error ids with the name of the stand-in."""
+    if isinstance(value, dict):
+        return {key: _shape(item) for key, item in value.items() if key not in ("script_stack", "causes", "error_id")}
+    if isinstance(value, (list, tuple)):
+        return [_shape(item) for item in value]
+    if isinstance(value, float):
+        return int(value) if value == int(value) else value
+    if isinstance(value, str):
+        return _TIME.sub("<time>", value)
+    return value
+
+
+LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "stop_when_active": False}
+_LONG_NAME = "x" * 500
+
+
+def _lines(value: Any) -> list[str]:
+    return json.dumps(value, indent=1, sort_keys=True).splitlines()
+
+
+def _now(estate: Estate) -> str:
+    return estate.sync.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+
+
+def _call(estate: Estate, script: str, parameters: dict[str, Any], user: str = "svc-sync") -> Any:
+    shell = roads.open_shell(estate, user)
+    try:
+        return shell.call("parity", script, parameters, timeout=60, repeatable=False).data
+    except RemoteError as error:
+        return {"type": error.type, "hresult": error.hresult, "error_id": error.error_id, "category": error.category, "message": str(error)}
+    finally:
+        shell.close()
+
+
+def _probe(estate: Estate, user: str = "svc-sync") -> Any:
+    return _call(estate, _connect_scripts.PROBE, {"history_seconds": 600}, user)
+
+
+def _start(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
+    return _call(estate, _connect_scripts.START, {"policy": "Delta", **LIMITS, **changes}, user)
+
+
+def _follow(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
+    parameters = {**LIMITS, "active": True, "next_start_before": None, "since": _now(estate), **changes}
+    return _call(estate, _connect_scripts.FOLLOW, parameters, user)
+
+
+def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
+    directory = estate.sync.engine.connector(True)
+    threading.Thread(target=estate.sync.engine.run_profile, args=(directory, "Export", 0.6)).start()
+    time.sleep(0.1)
+    return _follow(estate, user)
+
+
+def _after_a_failed_cycle(estate: Estate) -> Any:
+    since = _now(estate)
+    estate.sync.arm("credentials")
+    estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
+    estate.sync.start_cycle()
+    return _follow(estate, since=since)
+
+
+def _busy_refusals(estate: Estate) -> Any:
+    estate.sync.start_cycle()
+    first = _start(estate)["refusal"]
+    estate.sync.wait_idle()
+    connector = estate.sync.engine.connector(False)
+    threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 1.0)).start()
+    time.sleep(0.1)
+    return [first, _start(estate)["refusal"]]
+
+
+def _read_runs(estate: Estate) -> Any:
+    since = datetime.now(timezone.utc) - timedelta(minutes=5)
+    estate.sync.configure(cycle_seconds=12.0)
+    estate.sync.start_cycle()
+    time.sleep(0.3)
+    shell = roads.open_shell(estate)
+    try:
+        parameters = {"since": since.isoformat()[:26] + "0Z"}
+        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, timeout=30, server_now=since).data
+    finally:
+        shell.close()
+
+
+DIRECT = {"history_refuses_network_logon": False}
+SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
+    "probe": ({}, _probe),
+    "probe, history direct": (DIRECT, lambda estate: (_start(estate), _probe(estate))),
+    "probe after faults": ({**DIRECT, "directory_connector": _LONG_NAME}, lambda estate: (_after_a_failed_cycle(estate), _probe(estate))),
+    "probe, little allowed": ({"services_readable": False, "connectors_refuse_network_logon": True}, lambda estate: _probe(estate, "svc-limited")),
+    "probe, outsider": ({}, lambda estate: _probe(estate, "svc-outsider")),
+    "probe, stopped": ({"service_running": False}, _probe),
+    "probe, no engine": ({"installed": False, "other_services": ("FIMSynchronizationService",)}, _probe),
+    "probe, no module": ({"module_present": False}, _probe),
+    "probe, sparse": ({"wizard_registered": False, "next_start_known": False, "staging": True, "enabled": False}, _probe),
+    "start": ({}, _start),
+    "start, history direct": (DIRECT, _start),
+    "start, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, lambda estate: (estate.sync.arm("credentials"), _start(estate))),
+    "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["followed"]["first_active"] is not None),
+    "start, nothing begins": ({}, lambda estate: (estate.sync.arm("accepted_but_nothing_starts"), _start(estate, confirm_seconds=0.3))),
+    "start, suspended": ({"suspended": True}, _start),
+    "start, busy": ({}, _busy_refusals),
+    "start, no next start": ({"next_start_known": False}, _start),
+    "start, limited": ({}, lambda estate: _start(estate, "svc-limited")),
+    "follow, idle": ({}, _follow),
+    "follow, manual run": (DIRECT, _while_a_connector_runs),
+    "follow, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
+    "follow, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
+    "follow, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _follow(estate))),
+    "follow, slice over": ({"next_start_known": False}, lambda estate: _follow(estate, active=False, confirm_seconds=9, seconds=0.2)),
+    "runs": ({"running_has_end_date": False}, _read_runs),
+}  # fmt: skip
+
+
+class _OneUser:
+    """A directory with one user in every full or first reading: enough for counters."""
+
+    def read_changes(self, cookie: bytes | None, full: bool) -> Any:
+        import uuid
+
+        from lab.synchronisation import Changes, DirectoryObject
+
+        guid = uuid.UUID("f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+        attributes = {"objectClass": [b"user"], "sAMAccountName": [b"amy"], "userPrincipalName": [b"amy@lab.example"], "displayName": [b"Amy"]}
+        return Changes(b"1", [DirectoryObject(guid, "CN=Amy,OU=Staff,DC=lab,DC=test", False, attributes)] if cookie is None else [])
+
+
+def _one_user(estate: Estate) -> None:
+    estate.sync.engine.directory = _OneUser()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_script_and_twin_are_of_one_mind(name: str, powershell: str) -> None:
+    changes, scenario = SCENARIOS[name]
+    answers = []
+    for engine in ("none", powershell):
+        with Estate(
+            EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=engine, coverage=COVERAGE, connect=dict(changes))
+        ) as estate:
+            _one_user(estate)
+            answers.append(_shape(scenario(estate)))
+            assert estate.wsman.log.failures == []
+    assert _lines(answers[0]) == _lines(answers[1])
+
+
+def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's own PowerShell 7 is started for each call, with the stand-ins in front of the script."""
+    monkeypatch.setenv("HYBRID_IDENTITY_COLD", "1")
+    monkeypatch.setenv("PWSH_CLAIM_VERSION", "none")
+    with Estate(EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=powershell)) as estate:
+        result = roads.trigger(estate, since=datetime.now(timezone.utc).isoformat())
+        assert (result["sync"]["ownership"], result["sync"]["state"]) == ("own", "verified")
+
+
+# -- the local route
+
+def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> Any:
+    shell = roads.open_shell(estate, user)
+    try:
+        since = "2026-01-01T00:00:00.0000000Z"
+        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, timeout=timeout, server_now=estate.sync.clock.now()).data
+    finally:
+        shell.close()
+
+
+def test_local_route_sweeps_what_a_crash_left(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    caller = estate.host.caller("svc-sync", network_logon=True)
+    path = "\\hybrid.identity\\"
+    for task in ("20200101000000-dead", "29990101000000-alive"):
+        details = {"TaskPath": path, "TaskName": task, "Execute": "x", "Argument": "y"}
+        estate.sync.call(caller, "Register-ScheduledTask", details)
+    stale = Path(estate.host.temp) / "hybrid.identity-20200101000000-dead"
+    stale.mkdir()
+    (stale / "request.json").write_text("{}")
+    assert _locally(estate) == {"runs": []}
+    if estate.host.mode == "powershell":
+        assert estate.sync.windows.task_names() == ["29990101000000-alive"]
+        assert not stale.exists()
+        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+
+
+def test_local_route_says_why_it_is_closed(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    with pytest.raises(LocalRouteClosed, match="0x80070005"):
+        _locally(estate, "svc-limited")
+    estate.sync.configure(tasks_run=False)
+    with pytest.raises(LocalRouteClosed, match="0x80070569"):
+        _locally(estate)
+    assert estate.sync.windows.task_names() == []
+
+
+def test_local_route_trusts_only_a_closed_folder(powershell: str) -> None:
+    with Estate(EstateOptions(directory=False, tenant=False, powershell=powershell, coverage=COVERAGE)) as estate:
+        estate.host.icacls_exit_code = 5
+        with pytest.raises(LocalRouteClosed):
+            _locally(estate)
+        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+
+
+def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    estate.sync.configure(module_present=False)
+    with pytest.raises(RemoteError) as caught:
+        _locally(estate)
+    assert caught.value.type == "System.IO.FileNotFoundException"
+
+
+def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_path: Path) -> None:
+    estate = make_estate()
+    base: dict[str, Any] = {"server": "127.0.0.1", "username": "svc-sync", "password": ACCOUNTS["svc-sync"][0], "port": estate.wsman.https_port}
+    for authentication in ("ntlm", "basic"):
+        shell = RemoteShell(WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)))
+        answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, timeout=30, repeatable=True)
+        assert parse_utc(answer.data["state"]["at"]) <= answer.server_utc
+        shell.close()
+    from lab.certificates import make_authority
+
+    stranger = make_authority(tmp_path / "stranger")
+    result = roads.trigger(estate, connect={"use_tls": True, "port": estate.wsman.https_port, "ca_cert": str(stranger.certificate_path)})
+    assert result["failure_reason"] == "unreachable"
+    assert "certificate" in result["msg"]

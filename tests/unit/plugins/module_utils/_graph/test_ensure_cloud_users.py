@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""Ensuring people in Entra ID against the simulated tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_users import CloudUsers
+from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import source_anchor
+
+
+def ensure(cloud: Any, *users: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Do it with the clock of the test."""
+    client = cloud.client(options.pop("client_timeout", 2000))
+    return CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock, **options).ensure(users)
+
+
+def person(name: str, anchor: str, licences: tuple[str, ...] = ("SPE_E3",)) -> dict[str, Any]:
+    """An item of the option users."""
+    return {"upn": f"{name}@lab.example", "source_anchor": anchor, "usage_location": "DE", "licenses": list(licences)}
+
+
+def test_anchor_of_a_guid_is_in_the_byte_order_of_active_directory() -> None:
+    # A vector that easy365manager.com published, computed again with .NET byte order.
+    assert source_anchor("a", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38") == "1wfM9xV8fUSHbcAbDlqeOA=="
+    assert source_anchor("a", "", "{bcd2e574-8d58-4136-a9df-8a19b145db79}") == "dOXSvFiNNkGp34oZsUXbeQ=="
+    for wrong in ({"anchor": "§", "guid": None}, {"anchor": None, "guid": "x"}):
+        with pytest.raises(HybridIdentityError):
+            source_anchor("a", **wrong)
+
+
+def test_everything_and_again(cloud: Any) -> None:
+    item = person("anna", cloud.arrive("anna"))
+    first = ensure(cloud, item)
+    assert first["changed"] and not first.get("failed")
+    assert first["users"][0]["state"] == "ready"
+    assert first["users"][0]["changes"] == {
+        "usage_location": {"before": None, "after": "DE"},
+        "licenses": {"before": [], "after": ["SPE_E3"]},
+    }
+    assert first["diff"][0]["after"] == {"usage_location": "DE", "licenses": ["SPE_E3"]}
+    user = cloud.user("anna")
+    assert user["usageLocation"] == "DE" and len(user["assignedLicenses"]) == 1
+    cloud.pauses.clear()
+    again = ensure(cloud, item)
+    assert (again["changed"], again["diff"], cloud.pauses) == (False, [], [])
+
+
+def test_two_looks_have_to_agree_before_a_write(cloud: Any) -> None:
+    ensure(cloud, person("anna", cloud.arrive("anna")))
+    first_write = next(index for index, record in enumerate(cloud.server.requests) if record.method == "PATCH")
+    looks = [record for record in cloud.server.requests[:first_write] if record.in_batch and "/users" in record.path]
+    assert len(looks) == 2
+
+
+def test_waits_for_an_arrival(cloud: Any) -> None:
+    anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    from lab.synchronisation import ExportedUser
+
+    change = ExportedUser("add", anchor, {"userPrincipalName": "late@lab.example", "displayName": "late"})
+    cloud.on_pause = [lambda: None, lambda: cloud.server.apply(change)]
+    result = ensure(cloud, person("late", anchor), wait_sleep=5)
+    assert result["users"][0]["state"] == "ready"
+    assert len(cloud.pauses) == 3  # two without, one between the two looks that agree
+
+
+def test_missing_when_the_time_is_over(cloud: Any) -> None:
+    there, anchor = cloud.arrive("anna"), source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    result = ensure(cloud, person("late", anchor), person("anna", there), wait_timeout=30)
+    assert result["failed"] and result["failure_reason"] == "wait_timeout"
+    assert [user["state"] for user in result["users"]] == ["missing", "ready"]
+    assert result["summary"] == {"ready": 1, "missing": 1, "conflict": 0, "failed": 0, "changed": 1}
+    assert sum(cloud.pauses) == 30
+
+
+def test_check_mode_waits_for_nobody_writes_nothing_and_predicts(cloud: Any) -> None:
+    there = cloud.arrive("anna")
+    result = ensure(cloud, person("anna", there), person("new", ""), check_mode=True)
+    assert not result.get("failed") and result["changed"]
+    assert [user["state"] for user in result["users"]] == ["ready", "missing"]
+    assert all(set(user["changes"]) == {"usage_location", "licenses"} for user in result["users"])
+    assert not [record for record in cloud.server.requests if record.method == "PATCH" or record.path.endswith("assignLicense")]
+
+
+def test_no_anchor_is_wrong_input_outside_check_mode(cloud: Any) -> None:
+    with pytest.raises(HybridIdentityError, match="neither source_anchor nor object_guid"):
+        ensure(cloud, person("new", ""))
+
+
+def test_a_name_that_somebody_else_has(cloud: Any) -> None:
+    cloud.arrive("anna")
+    from lab.synchronisation import ExportedUser
+
+    anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    cloud.server.apply(ExportedUser("add", anchor, {"userPrincipalName": "anna@lab.example", "displayName": "other"}))
+    result = ensure(cloud, person("anna", anchor), wait_timeout=600)
+    assert result["failure_reason"] == "upn_conflict"
+    assert "UserPrincipalName anna@lab.example" in result["msg"]
+    assert result["users"][0]["state"] == "conflict"
+    assert sum(cloud.pauses) < 30  # waiting does not help
+    assert cloud.user("other")["usageLocation"] is None
+
+
+def test_a_suffix_that_is_not_verified(cloud: Any) -> None:
+    anchor = cloud.arrive("anna", userPrincipalName="anna@corp.local")
+    item = {**person("anna", anchor), "upn": "anna@corp.local"}
+    result = ensure(cloud, item, wait_timeout=60)
+    assert result["failure_reason"] == "upn_conflict" and "verified" in result["msg"]
+
+
+def test_a_name_that_was_not_carried_yet_is_awaited(cloud: Any) -> None:
+    anchor = cloud.arrive("anna", userPrincipalName="anna.old@lab.example")
+    result = ensure(cloud, person("anna", anchor), wait_timeout=20)
+    assert (result["users"][0]["state"], result["failure_reason"]) == ("missing", "wait_timeout")
+    assert "anna.old@lab.example" in result["msg"]
+
+
+def test_licensing_that_lags_behind_is_outlasted(cloud: Any) -> None:
+    cloud.server.licence_lag = 0.3
+    import time
+
+    cloud.on_pause = [lambda: None, lambda: time.sleep(0.4)]
+    result = ensure(cloud, person("anna", cloud.arrive("anna")))
+    assert result["users"][0]["state"] == "ready"
+
+
+def test_licensing_that_never_follows_is_bounded(cloud: Any) -> None:
+    cloud.server.licence_lag = 3600
+    result = ensure(cloud, person("anna", cloud.arrive("anna")))
+    assert result["users"][0]["state"] == "failed"
+    assert "usage location" in result["msg"]
+    assert result["changed"]  # the location was written
+    assert sum(cloud.pauses) < 150
+
+
+def test_no_seat_left(cloud: Any) -> None:
+    people = [person(name, cloud.arrive(name), ("few",)) for name in ("anna", "ben")]
+    result = ensure(cloud, *people)
+    assert [user["state"] for user in result["users"]] == ["ready", "failed"]
+    assert "no free seat of licence few" in result["msg"]
+
+
+def test_unknown_licence_is_said_before_anything_else(cloud: Any) -> None:
+    with pytest.raises(HybridIdentityError, match=r"'E9'.*FEW, SPE_E3"):
+        ensure(cloud, person("anna", cloud.arrive("anna"), ("E9",)))
+
+
+def test_missing_permission_to_write_is_said_per_person(cloud: Any) -> None:
+    cloud.server.set_permissions("app", ["User.Read.All", "LicenseAssignment.Read.All"])
+    result = ensure(cloud, person("anna", cloud.arrive("anna")))
+    assert result["failure_reason"] == "graph_denied" and "User.ReadWrite.All" in result["msg"]
+    assert not result["changed"]
+
+
+def test_missing_permission_to_read_is_no_absence(cloud: Any) -> None:
+    cloud.server.set_permissions("app", ["LicenseAssignment.Read.All"])
+    with pytest.raises(HybridIdentityError, match=r"User\.Read\.All") as caught:
+        ensure(cloud, person("anna", cloud.arrive("anna")), wait_timeout=5)
+    assert caught.value.reason == "graph_denied"
+
+
+def test_what_was_written_before_a_fault_stays_in_the_result(cloud: Any) -> None:
+    anchor = cloud.arrive("anna")
+    client = cloud.client(2000)
+    procedure = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock)
+    batch = client.batch
+
+    def failing(calls: Any, what: str) -> Any:
+        if what == "assigning the licence":
+            cloud.server.throttle(1000, retry_after=5000)
+        return batch(calls, what)
+
+    client.batch = failing
+    result = procedure.ensure([person("anna", anchor)])
+    assert result["failure_reason"] == "graph_throttled"
+    assert result["changed"] and result["users"][0]["changes"] == {"usage_location": {"before": None, "after": "DE"}}
+
+
+def test_licences_that_are_held_stay(cloud: Any) -> None:
+    anchor = cloud.arrive("anna")
+    ensure(cloud, person("anna", anchor, ("SPE_E3",)))
+    result = ensure(cloud, person("anna", anchor, ("FEW",)))
+    assert result["users"][0]["changes"] == {"licenses": {"before": [], "after": ["FEW"]}}
+    assert len(cloud.user("anna")["assignedLicenses"]) == 2
+
+
+def test_sixty_people_take_few_requests(cloud: Any) -> None:
+    people = [person(f"p{number}", cloud.arrive(f"p{number}"), ()) for number in range(60)]
+    result = ensure(cloud, *people)
+    assert result["summary"]["ready"] == 60
+    assert len([record for record in cloud.server.requests if not record.in_batch]) <= 12
