@@ -197,7 +197,7 @@ class CloudUsers:
         short = [sku for sku in person.licences_wanted if self._free.get(sku, 0) < 1]
         if short:
             text = f"{person.upn}: the tenant has no free seat of licence {person.licenses[short[0]]}."
-            person.fail("failed", "graph_denied", text)
+            person.fail("failed", "licence_refused", text)
             return False
         for sku in person.licences_wanted:
             self._free[sku] -= 1

@@ -43,6 +43,7 @@ REMEDIES: dict[str, str] = {
     "graph_denied": "Grant the application the permission that the result names, with admin consent.",
     "graph_throttled": "Run the task again later: Microsoft Graph asked for a pause longer than the time left.",
     "user_not_in_scope": "Move the account into a synchronised organizational unit, or change the filter.",
+    "licence_refused": "Buy or free a seat, or correct the licence; the account itself is ready.",
     "upn_conflict": "Somebody else owns this user principal name or address in the tenant: settle who keeps it.",
     "invalid_input": "Correct the input.",
 }

@@ -68,7 +68,9 @@ def test_through_powershell(shell: RemoteShell, tmp_path: Path, texts: list[str]
     """60 calls with 30 to 60 values each."""
     canary = tmp_path / "executed"
     sent = [text.replace("{canary}", str(canary)) for text in texts]
-    answer = shell.call("echo", ECHO, {"texts": sent, "nested": {"one": sent[:1], "none": None, "flag": True}}, timeout=60, repeatable=False)
+    answer = shell.call(
+        "echo", ECHO, {"texts": sent, "nested": {"one": sent[:1], "none": None, "flag": True}}, timeout=60, repeatable=False
+    )
     assert answer.data["texts"] == sent
     assert answer.data["types"] in (["System.String"], "System.String")
     assert answer.data["nested"] == {"one": sent[:1], "none": None, "flag": True}
@@ -76,7 +78,9 @@ def test_through_powershell(shell: RemoteShell, tmp_path: Path, texts: list[str]
 
 
 @settings(max_examples=1500, deadline=None)
-@given(value=st.recursive(st.one_of(st.none(), st.booleans(), st.integers(-(2**31), 2**31), TEXT), lambda inner: st.lists(inner, max_size=4)))
+@given(
+    value=st.recursive(st.one_of(st.none(), st.booleans(), st.integers(-(2**31), 2**31), TEXT), lambda inner: st.lists(inner, max_size=4))
+)
 def test_through_the_request(value: Any) -> None:
     document = request_document("script", {"value": value}, "#marker#")
     assert document.isascii()
@@ -97,7 +101,13 @@ def test_what_cannot_travel_is_refused(text: str) -> None:
 
 
 def test_warnings_come_back_beside_the_answer(shell: RemoteShell) -> None:
-    answer = shell.call("warn", "param($p) Write-Warning $p.text; return @{ done = $true }", {"text": "Vorsicht: \u00e4\u2028"}, timeout=60, repeatable=False)
+    answer = shell.call(
+        "warn",
+        "param($p) Write-Warning $p.text; return @{ done = $true }",
+        {"text": "Vorsicht: \u00e4\u2028"},
+        timeout=60,
+        repeatable=False,
+    )
     assert answer.data == {"done": True}
     assert answer.warnings == ["Vorsicht: \u00e4\u2028"]
     assert answer.bits == 64

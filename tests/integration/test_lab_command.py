@@ -20,11 +20,19 @@ from lab.directory_template import SambaMissing, require_samba
 
 def _environment(cache: Path) -> dict[str, str]:
     paths = f"{roads.VIEW}:{Path(__file__).resolve().parents[1]}"
-    return {**os.environ, "PYTHONPATH": paths, "HYBRID_IDENTITY_LAB_CACHE": str(cache), "HYBRID_IDENTITY_PWSH": "none", "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": paths,
+        "HYBRID_IDENTITY_LAB_CACHE": str(cache),
+        "HYBRID_IDENTITY_PWSH": "none",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _lab(cache: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "lab", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(cache))
+    return subprocess.Popen(
+        [sys.executable, "-m", "lab", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(cache)
+    )
 
 
 def _until_ready(lab: subprocess.Popen[str]) -> float:
@@ -66,7 +74,9 @@ def _memory(processes: list[int]) -> float:
 
 
 def _alive(processes: list[int]) -> list[int]:
-    return [process for process in processes if Path(f"/proc/{process}").exists() and " Z " not in Path(f"/proc/{process}/stat").read_text()]
+    return [
+        process for process in processes if Path(f"/proc/{process}").exists() and " Z " not in Path(f"/proc/{process}/stat").read_text()
+    ]
 
 
 def _gone(processes: list[int]) -> bool:

@@ -38,7 +38,9 @@ def estate() -> Iterator[Estate]:
 
 def onboard(estate: Estate, folder: Path, table: Path | None, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     inventory = estate.inventory()
-    inventory["all"]["hosts"]["localhost"].update(onboarding_initial_password=PASSWORD, onboarding_report_directory=str(folder / "reports"), **variables)
+    inventory["all"]["hosts"]["localhost"].update(
+        onboarding_initial_password=PASSWORD, onboarding_report_directory=str(folder / "reports"), **variables
+    )
     if table is not None:
         inventory["all"]["hosts"]["localhost"]["onboarding_csv"] = str(table)
     return roads.run_playbook(folder, inventory, PLAYBOOK, *arguments)

@@ -23,7 +23,9 @@ def _over(road: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, d
     import sys
 
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    options = estate.server_options(user=how.get("user", "svc-sync"), tls=how.get("tls", False), authentication=how.get("transport", "ntlm"))
+    options = estate.server_options(
+        user=how.get("user", "svc-sync"), tls=how.get("tls", False), authentication=how.get("transport", "ntlm")
+    )
     return {"all": {"hosts": {"localhost": local}}}, "localhost", options
 
 
@@ -120,10 +122,17 @@ def test_no_secret_shows_anywhere(make_estate: MakeEstate, tmp_path: Path) -> No
         inventory, hosts, connection = _over(road, estate)
         if road == "module":
             connection["password"] = "{{ lookup('ansible.builtin.env', 'LAB_SECRET') }}"
-        play = {"hosts": hosts, "gather_facts": False, "tasks": [{**_task("dirsync_trigger", **connection), "register": "r"}, {"ansible.builtin.debug": {"var": "r"}}]}
+        play = {
+            "hosts": hosts,
+            "gather_facts": False,
+            "tasks": [{**_task("dirsync_trigger", **connection), "register": "r"}, {"ansible.builtin.debug": {"var": "r"}}],
+        }
         process_list: list[str] = []
         done = _watching_processes(
-            process_list, lambda play=play, inventory=inventory: roads.run_playbook(tmp_path, inventory, [play], "-vvvvv", "--diff", environment={"LAB_SECRET": password})
+            process_list,
+            lambda play=play, inventory=inventory: roads.run_playbook(
+                tmp_path, inventory, [play], "-vvvvv", "--diff", environment={"LAB_SECRET": password}
+            ),
         )
         assert done.returncode == 0, done.stdout
         assert process_list

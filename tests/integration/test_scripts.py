@@ -39,7 +39,9 @@ def test_every_script_is_understood_by_windows_powershell(powershell: str, tmp_p
         pytest.skip("this PowerShell comes without pwsh-check")
     known = tmp_path / "known.txt"
     known.write_text("\n".join(_KNOWN) + "\n")
-    done = subprocess.run([checker, "--commands", known, *shipped_scripts.write_scripts(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [checker, "--commands", known, *shipped_scripts.write_scripts(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 errors, 0 warnings" in done.stdout
 
@@ -184,7 +186,12 @@ class _OneUser:
         from lab.synchronisation import Changes, DirectoryObject
 
         guid = uuid.UUID("f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
-        attributes = {"objectClass": [b"user"], "sAMAccountName": [b"amy"], "userPrincipalName": [b"amy@lab.example"], "displayName": [b"Amy"]}
+        attributes = {
+            "objectClass": [b"user"],
+            "sAMAccountName": [b"amy"],
+            "userPrincipalName": [b"amy@lab.example"],
+            "displayName": [b"Amy"],
+        }
         return Changes(b"1", [DirectoryObject(guid, "CN=Amy,OU=Staff,DC=lab,DC=test", False, attributes)] if cookie is None else [])
 
 
@@ -217,11 +224,14 @@ def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypa
 
 # -- the local route
 
+
 def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> Any:
     shell = roads.open_shell(estate, user)
     try:
         since = "2026-01-01T00:00:00.0000000Z"
-        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, timeout=timeout, server_now=estate.sync.clock.now()).data
+        return call_locally(
+            shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, timeout=timeout, server_now=estate.sync.clock.now()
+        ).data
     finally:
         shell.close()
 
@@ -271,7 +281,12 @@ def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate
 
 def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate()
-    base: dict[str, Any] = {"server": "127.0.0.1", "username": "svc-sync", "password": ACCOUNTS["svc-sync"][0], "port": estate.wsman.https_port}
+    base: dict[str, Any] = {
+        "server": "127.0.0.1",
+        "username": "svc-sync",
+        "password": ACCOUNTS["svc-sync"][0],
+        "port": estate.wsman.https_port,
+    }
     for authentication in ("ntlm", "basic"):
         shell = RemoteShell(WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)))
         answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, timeout=30, repeatable=True)

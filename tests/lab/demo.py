@@ -34,7 +34,10 @@ def run_demo(estate: Estate) -> int:
         file = Path(folder) / "inventory.yml"
         file.touch(mode=0o600)
         file.write_text(yaml.safe_dump(inventory, allow_unicode=True), encoding="utf-8")
-        print(f"The estate is up (the sync server runs its scripts with {estate.host.mode}). Twelve new colleagues stand at the door.\n", flush=True)
+        print(
+            f"The estate is up (the sync server runs its scripts with {estate.host.mode}). Twelve new colleagues stand at the door.\n",
+            flush=True,
+        )
         first = _run(file, Path(folder))
         if first.code != 0:
             print("\ndemo: the first run failed.", file=sys.stderr)

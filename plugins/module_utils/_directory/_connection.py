@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 import traceback
 from dataclasses import dataclass, field
@@ -121,7 +120,7 @@ class Directory:
             bound = self._connection.bind()
         except ldap3.core.exceptions.LDAPException as error:
             raise HybridIdentityError("unreachable", f"No connection to the domain controller {where}: {_reason(error)}.") from error
-        except (OSError, socket.error) as error:
+        except OSError as error:
             raise HybridIdentityError("unreachable", f"No connection to the domain controller {where}: {error}.") from error
         if not bound:
             self._connection.unbind()

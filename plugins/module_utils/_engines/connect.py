@@ -17,7 +17,7 @@ from .._failure import HybridIdentityError
 from .._remote._call import Answer, RemoteError, RemoteShell
 from .._remote._local_route import LocalRouteClosed, call_locally
 from .._remote._moments import parse_utc
-from . import _connect_scripts as scripts
+from ._connect_scripts import FOLLOW, PROBE, READ_RUNS, START
 from ._contract import EngineState, Events, Followed, History, Pace, Probe, Run, Started
 from ._run_details import object_errors, step_counts
 
@@ -55,7 +55,7 @@ class ConnectEngine:
 
     def probe(self, shell: RemoteShell, *, history_seconds: float) -> Probe:
         """See Engine.probe."""
-        answer = shell.call("probe", scripts.PROBE, {"history_seconds": history_seconds}, timeout=90, repeatable=True)
+        answer = shell.call("probe", PROBE, {"history_seconds": history_seconds}, timeout=90, repeatable=True)
         data = answer.data
         services: dict[str, int | None] = data["services"]
         _require_engine(services)
@@ -84,7 +84,7 @@ class ConnectEngine:
     def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
         """See Engine.start."""
         parameters = {"policy": "Initial" if full else "Delta", "stop_when_active": stop_when_active, **_limits(pace)}
-        answer = shell.call("start", scripts.START, parameters, timeout=pace.slice + 60, repeatable=False)
+        answer = shell.call("start", START, parameters, timeout=pace.slice + 60, repeatable=False)
         data = answer.data
         refused = None
         if data["refusal"]:
@@ -106,12 +106,12 @@ class ConnectEngine:
             "stop_when_active": False,
             "since": _dot_net(since),
         }
-        return _followed(shell.call("follow", scripts.FOLLOW, parameters, timeout=pace.slice + 60, repeatable=True).data)
+        return _followed(shell.call("follow", FOLLOW, parameters, timeout=pace.slice + 60, repeatable=True).data)
 
     def read_history(self, shell: RemoteShell, *, since: datetime, server_now: datetime) -> History:
         """See Engine.read_history."""
         try:
-            answer = call_locally(shell, "read_runs", scripts.READ_RUNS, {"since": _dot_net(since)}, timeout=60, server_now=server_now)
+            answer = call_locally(shell, "read_runs", READ_RUNS, {"since": _dot_net(since)}, timeout=60, server_now=server_now)
         except LocalRouteClosed as error:
             return History(None, str(error), True, None, None)
         except RemoteError as error:

@@ -118,7 +118,12 @@ class WindowsHost:
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
         offset = str(self._clock.offset) if self._clock.offset else ""
-        return {"LAB_SESSION": session, "LAB_USER": caller.user, "LAB_CLOCK_OFFSET": offset, "LAB_ICACLS_EXIT_CODE": str(self.icacls_exit_code)}
+        return {
+            "LAB_SESSION": session,
+            "LAB_USER": caller.user,
+            "LAB_CLOCK_OFFSET": offset,
+            "LAB_ICACLS_EXIT_CODE": str(self.icacls_exit_code),
+        }
 
     def _process_starts(self) -> None:
         with self._count:
