@@ -52,9 +52,10 @@ def recap(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 def people_in_directory(estate: Estate) -> set[str]:
+    samba = estate.directory
     options = DirectoryOptions(
-        estate.directory.address, estate.directory.admin_user, estate.directory.admin_password, ca_cert=estate.authority_path, server_name=estate.directory.host_name
-    )  # fmt: skip
+        samba.address, samba.admin_user, samba.admin_password, ca_cert=estate.authority_path, server_name=samba.host_name
+    )
     with Directory(options) as directory:
         found = directory.search(["(&(objectClass=user)(employeeID=*))"], ["userPrincipalName"], base="OU=Staff,DC=lab,DC=test")
     return {entry.text("userPrincipalName") or "" for entry in found} - {"maria.huber@lab.example"}

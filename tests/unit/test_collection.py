@@ -79,7 +79,7 @@ def test_failure_reasons_used_are_failure_reasons_documented() -> None:
         used |= set(re.findall(r"(?:HybridIdentityError|GraphFailure)\(\s*\"([a-z_]+)\"", path.read_text()))
     assert used <= set(REMEDIES)
     with pytest.raises(ValueError, match="unknown failure reason"):
-        HybridIdentityError("weather", "It rains.")
+        raise HybridIdentityError("weather", "It rains.")
 
 
 def test_troubleshooting_guide_is_up_to_date() -> None:

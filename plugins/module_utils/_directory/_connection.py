@@ -241,4 +241,4 @@ def _refusal(result: dict[str, Any]) -> DirectoryRefusal:
 def _reason(error: Exception) -> str:
     """The last part of ldap3's long texts, which names the reason."""
     text = str(error).strip().rstrip(".")
-    return text.split("socket connection error while opening: ")[-1][:300] or type(error).__name__
+    return text.rsplit("socket connection error while opening: ", maxsplit=1)[-1][:300] or type(error).__name__

@@ -66,7 +66,9 @@ def read_wish(user: Mapping[str, Any], default_ou: str | None, initial_password:
     """A wish from one item of the option users; what is not given is derived."""
     upn = str(user.get("upn") or "").strip()
     display = (
-        user.get("display_name") or " ".join(part for part in (user.get("given_name"), user.get("surname")) if part) or upn.split("@")[0]
+        user.get("display_name")
+        or " ".join(part for part in (user.get("given_name"), user.get("surname")) if part)
+        or upn.partition("@")[0]
     )
     attributes = {ATTRIBUTES[option]: [str(user[option])] for option in ATTRIBUTES if user.get(option) not in (None, "")}
     attributes.setdefault("displayName", [str(display)])
@@ -76,7 +78,7 @@ def read_wish(user: Mapping[str, Any], default_ou: str | None, initial_password:
         attributes[str(name)] = [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
     return Wish(
         upn=upn,
-        sam=str(user.get("sam_account_name") or upn.split("@")[0][:20]).strip(),
+        sam=str(user.get("sam_account_name") or upn.partition("@")[0][:20]).strip(),
         name=str(user.get("name") or display).strip(),
         ou=str(user.get("ou") or default_ou or "").strip(),
         attributes=attributes,

@@ -180,7 +180,7 @@ def _name_apart(people: Sequence[dict[str, Any]]) -> None:
 
 
 def _is_address(text: str) -> bool:
-    prefix, _, domain = text.rpartition("@")
+    prefix, _at, domain = text.rpartition("@")
     return bool(_ADDRESS.fullmatch(prefix)) and bool(_DOMAIN.fullmatch(domain))
 
 
