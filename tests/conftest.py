@@ -55,12 +55,15 @@ def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
         assert failures == []
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count what ran with what."""
-    if report.when == "call" and report.outcome != "skipped":
-        for name in ("twins", "powershell"):
-            if f"[{name}" in report.nodeid or f"-{name}" in report.nodeid:
-                _ran[name] += 1
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Count what ran with what; a skipped test has not run."""
+    if call.when != "call" or (call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)):
+        return
+    fixtures = getattr(item, "fixturenames", ())
+    if "scripts_with" in fixtures:
+        _ran[item.callspec.params["scripts_with"]] += 1  # type: ignore[attr-defined]
+    elif "powershell" in fixtures:
+        _ran["powershell"] += 1
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

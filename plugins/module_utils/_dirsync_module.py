@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from ._dirsync_options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
 from ._failure import HybridIdentityError
+from ._module import leave
 from ._remote._call import RemoteShell
 from ._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
 
@@ -30,22 +31,17 @@ def run(module: AnsibleModule, procedure: Procedure) -> None:
     now = datetime.now(timezone.utc)
     if WINRM_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
+    leave(module, lambda: _over_shells(module, procedure, now))
+
+
+def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime) -> dict[str, Any]:
+    if not module.params.get("server"):
+        raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
     shells: list[tuple[str, RemoteShell]] = []
     try:
-        if not module.params.get("server"):
-            raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
         for name in module.params["server"]:
             shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), trace=module.debug)))
-        result = procedure(shells, module, now)
-    except HybridIdentityError as error:
-        result = error.as_result()
+        return procedure(shells, module, now)
     finally:
         for _name, shell in shells:
             shell.close()
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if not module._diff:  # pylint: disable=protected-access  # there is no public way to ask
-        result.pop("diff", None)
-    if result.pop("failed", False):
-        module.fail_json(**result)
-    module.exit_json(**result)

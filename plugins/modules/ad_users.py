@@ -241,6 +241,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._connec
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._ensure_accounts import ensure_accounts
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._module import leave
 
 USER_OPTIONS: dict[str, Any] = {
     "upn": {"type": "str", "required": True},
@@ -308,12 +309,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     if LDAP3_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("ldap3"), exception=LDAP3_IMPORT_ERROR)
-    result = carry(module.params, module.check_mode)
-    if not module._diff:  # pylint: disable=protected-access  # there is no public way to ask
-        result.pop("diff", None)
-    if result.pop("failed", False):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    leave(module, lambda: carry(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

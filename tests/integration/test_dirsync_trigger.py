@@ -229,6 +229,7 @@ def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
         ({"installed": False, "other_services": ("FIMSynchronizationService", "MSOnlineSyncScheduler")}, "engine_unsupported"),
         ({"installed": False, "other_services": ("AADConnectProvisioningAgent",)}, "not_a_sync_server"),
         ({"product_version": "2.4.129.0"}, "engine_unsupported"),
+        ({"has_scheduler": False, "wizard_registered": False}, "engine_unsupported"),
     ],
 )
 def test_refusals(make_estate: MakeEstate, changes: dict[str, Any], reason: str) -> None:

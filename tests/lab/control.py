@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import socketserver
-import threading
 from pathlib import Path
 from typing import Any
 
 from lab.connect import FAULTS
 from lab.estate import Estate
+from lab.json_lines import JsonLineServer
 
 
 class Control:
@@ -22,28 +20,8 @@ class Control:
     def __init__(self, estate: Estate, path: Path) -> None:
         self._estate = estate
         self.path = path
-        path.unlink(missing_ok=True)
-        control = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                for line in self.rfile:
-                    self.wfile.write(control.answer(line))
-                    self.wfile.flush()
-
-        self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
-        os.chmod(path, 0o600)
-        self._server.daemon_threads = True
-
-    def start(self) -> None:
-        """Listen in a thread."""
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="control", daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self.path.unlink(missing_ok=True)
+        self._server = JsonLineServer(path, self.answer)
+        self.start, self.stop = self._server.start, self._server.stop
 
     def answer(self, line: bytes) -> bytes:
         """The answer to one line; a mistake is answered with a sentence."""
@@ -53,7 +31,7 @@ class Control:
             document = {"ok": True, "value": value}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             document = {"ok": False, "error": str(error)}
-        return json.dumps(document, default=str).encode() + b"\n"
+        return json.dumps(document, default=str).encode()
 
     def _do(self, verb: str, details: dict[str, Any]) -> Any:
         estate = self._estate

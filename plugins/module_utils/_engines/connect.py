@@ -27,6 +27,8 @@ _RUNNING = 4
 _E_ACCESSDENIED = -2147024891
 #: what the named pipe answers to network logons; a stopped service looks the same, so the service is asked first
 _NO_ENDPOINT = "System.ServiceModel.EndpointNotFoundException"
+#: AAD Sync and Azure AD Connect 1.0 have the module ADSync, but no scheduler cmdlets in it (they came with 1.1.105)
+_NO_COMMAND = "System.Management.Automation.CommandNotFoundException"
 #: below this build every synchronisation fails, from the day on (learn.microsoft.com, harden-update-ad-fs-pingfederate)
 _FLOOR = (2, 5, 79, 0)
 _FLOOR_FROM = date(2026, 10, 1)
@@ -145,6 +147,9 @@ def _blocker(data: dict[str, Any], bits: int) -> HybridIdentityError | None:
             error = RemoteError(data["problems"][part])
             if error.has_hresult(_E_ACCESSDENIED):
                 return HybridIdentityError("engine_access_denied", "The sync engine does not let this account in (0x80070005).")
+            if error.has_type(_NO_COMMAND) and part == "scheduler":
+                words = "its module has no scheduler, so it is AAD Sync or Azure AD Connect 1.0, which the cloud has refused for years"
+                return HybridIdentityError("engine_unsupported", f"The sync engine is too old: {words}.")
             if error.has_type(_NO_ENDPOINT) and part == "scheduler":
                 return HybridIdentityError("service_stopped", "The sync engine does not listen on its management pipe.")
             return HybridIdentityError("module_missing", f"The ADSync module cannot be used ({part}): {_sentence(data['problems'][part])}.")

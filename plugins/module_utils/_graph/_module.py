@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from .._failure import HybridIdentityError
 from ._client import GraphClient
 from ._options import read_graph_options
 from ._tokens import GRAPH_IMPORT_ERROR, GRAPH_LIBRARY
@@ -24,18 +22,3 @@ def open_client(module: AnsibleModule, timeout: float) -> GraphClient:
         if secret:  # one of the environment is not known to the module's own censor
             module.no_log_values.add(secret)
     return GraphClient(options, timeout, trace=module.debug)
-
-
-def leave(module: AnsibleModule, procedure: Callable[[], dict[str, Any]]) -> None:
-    """Do the work and leave through exit_json or fail_json, with failure_reason and msg always there."""
-    try:
-        result = procedure()
-    except HybridIdentityError as error:
-        result = error.as_result()
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if not module._diff:  # pylint: disable=protected-access  # there is no public way to ask
-        result.pop("diff", None)
-    if result.pop("failed", False):
-        module.fail_json(**result)
-    module.exit_json(**result)

@@ -36,6 +36,7 @@ class ConnectOptions:
     service_running: bool = True
     installed: bool = True
     module_present: bool = True
+    has_scheduler: bool = True  # False: AAD Sync, before 1.1.105
     other_services: tuple[str, ...] = ()
     services_readable: bool = True
     language: str = "en"

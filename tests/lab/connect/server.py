@@ -128,7 +128,8 @@ class ConnectServer:
 
     def call(self, caller: Caller, name: str, parameters: dict[str, Any]) -> Any:
         """Call a cmdlet as a caller; plain Python values come back. Raises CmdletError."""
-        if name not in self._cmdlets:
+        too_old = not self.options.has_scheduler and name in ("Get-ADSyncScheduler", "Start-ADSyncSyncCycle")
+        if name not in self._cmdlets or too_old:
             raise refusal("unknown", self.options.language, name)
         if "-ADSync" in name:
             self._require(caller, name)

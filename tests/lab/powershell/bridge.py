@@ -9,17 +9,16 @@ what looks like a date into one).
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
-import socketserver
 import tempfile
-import threading
 import uuid
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, Callable
 
 from lab.connect import Caller, CmdletError
+from lab.json_lines import JsonLineServer
 
 Call = Callable[[Caller, str, dict[str, Any]], Any]
 _EPOCH = datetime(1, 1, 1, tzinfo=timezone.utc)
@@ -32,26 +31,13 @@ class Bridge:
         self._call = call
         self._sessions: dict[str, Caller] = {}
         self._folder = tempfile.mkdtemp(prefix="lab-bridge-")
-        self.path = os.path.join(self._folder, "socket")
-        bridge = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                for line in self.rfile:
-                    self.wfile.write(bridge.answer(line) + b"\n")
-                    self.wfile.flush()
-
-        self._server = socketserver.ThreadingUnixStreamServer(self.path, Handler)
-        self._server.daemon_threads = True
-
-    def start(self) -> None:
-        """Listen in a thread."""
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="bridge", daemon=True).start()
+        self._server = JsonLineServer(Path(self._folder) / "bridge", self.answer)
+        self.path = str(self._server.path)
+        self.start = self._server.start
 
     def stop(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def open_session(self, caller: Caller) -> str:
