@@ -60,7 +60,7 @@ def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> d
         engine, probe = find_engine(shell, params["engine"], seconds)
         history = probe.history
         route = "direct" if history.runs is not None else None
-        if history.runs is None and history.refused_to_network_logon and engine.history_route == "local":
+        if history.runs is None and history.local_may_help and engine.history_route == "local":
             local = engine.read_history(shell, since=probe.at - timedelta(seconds=seconds), server_now=probe.at)
             history = History(local.runs, local.runs_problem, False, history.events, history.events_problem)
             route = "local" if local.runs is not None else None

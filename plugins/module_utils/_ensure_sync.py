@@ -117,7 +117,7 @@ class _Task:
         """The history, by the local route only if it can matter: when something after the watermark may have carried it already."""
         history = self.probe.history
         may_be_covered = self.wanted.looks_back or self.wanted.min_interval > 0
-        if history.runs is None and history.refused_to_network_logon and may_be_covered and self.engine.history_route == "local":
+        if history.runs is None and history.local_may_help and may_be_covered and self.engine.history_route == "local":
             oldest = min(self.watermark, self.probe.at - timedelta(seconds=self.wanted.min_interval)) - _TOLERANCE
             return self.engine.read_history(self.shell, since=oldest, server_now=self.probe.at)
         return history
@@ -195,6 +195,8 @@ class _Task:
                 continue
             self.idle_seen = state.at
             self._guard_interval(history)
+            # A moment a breath ahead (another clock) has to come before a cycle can carry it.
+            time.sleep(max((self.watermark - state.at).total_seconds(), 0.0))
             self.progress(f"starting a {self.report.type} cycle")
             try:
                 pace = self._pace(_START_SLICE if self.wanted.wait else _CONFIRM)
@@ -265,7 +267,7 @@ class _Task:
         """Read what the cycle did, by the way that is open, and judge it."""
         self.report.finished(followed.ended)
         history = followed.history or History(None, "it was not read", False, None, None)
-        if history.runs is None and history.refused_to_network_logon and self.engine.history_route == "local":
+        if history.runs is None and history.local_may_help and self.engine.history_route == "local":
             local = self.engine.read_history(self.shell, since=since - _TOLERANCE, server_now=followed.state.at)
             history = History(local.runs, local.runs_problem, False, history.events, history.events_problem)
         # A cycle just before may reach into the tolerance: the one that began nearest to the moment is meant.

@@ -70,7 +70,7 @@ function Read-Runs($Since) {
             steps = @($steps)
         }
     }
-    return , $runs
+    return $runs
 }
 """
 
@@ -91,8 +91,8 @@ function Read-Events($Since) {
         foreach ($event in $found) {
             $key = $provider + '/' + $event.Id
             $at = $event.TimeCreated.ToUniversalTime()
-            if (-not $counts.ContainsKey($key)) { $counts[$key] = @{ count = 0; last = $at.ToString('o') } }
-            $counts[$key].count++
+            if (-not $counts.ContainsKey($key)) { $counts[$key] = @{ times = 0; last = $at.ToString('o') } }
+            $counts[$key].times++
             if ($null -eq $first -or $at -lt $first) { $first = $at }
             if (($event.Level -le 2 -or $event.Id -eq 116) -and $errors.Count -lt 10) {
                 $text = [string]$event.Message
@@ -105,7 +105,7 @@ function Read-Events($Since) {
 }
 function Read-History($Since) {
     $history = @{ runs = $null; events = $null }
-    try { $history.runs = Read-Runs $Since } catch { $history.runs_error = ConvertTo-ErrorObject $_ }
+    try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ }
     try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
     return $history
 }
@@ -209,7 +209,7 @@ function Format-AsUtc($Moment) {
     + _RUNS
     + r"""
 Import-Engine
-return @{ runs = Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal')) }
+return @{ runs = @(Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal'))) }
 """
 )
 

@@ -74,11 +74,14 @@ class Events:
 
 @dataclass(frozen=True)
 class History:
-    """Runs and events since a moment. None: this way they cannot be read, and the problem says why."""
+    """Runs and events since a moment. None: this way they cannot be read, and the problem says why.
+
+    local_may_help: the runs were refused in a way that the local route may get round.
+    """
 
     runs: list[Run] | None
     runs_problem: str | None
-    refused_to_network_logon: bool
+    local_may_help: bool
     events: Events | None
     events_problem: str | None
 

@@ -151,7 +151,9 @@ def _blocker(data: dict[str, Any], bits: int) -> HybridIdentityError | None:
                 words = "its module has no scheduler, so it is AAD Sync or Azure AD Connect 1.0, which the cloud has refused for years"
                 return HybridIdentityError("engine_unsupported", f"The sync engine is too old: {words}.")
             if error.has_type(_NO_ENDPOINT) and part == "scheduler":
-                return HybridIdentityError("service_stopped", "The sync engine does not listen on its management pipe.")
+                # A stopped service and a refused network logon look the same here; the service was asked before.
+                reason = "service_stopped" if data["services"]["ADSync"] is None else "engine_access_denied"
+                return HybridIdentityError(reason, "The sync engine does not answer this logon on its management pipe.")
             return HybridIdentityError("module_missing", f"The ADSync module cannot be used ({part}): {_sentence(data['problems'][part])}.")
     return None
 
@@ -227,7 +229,7 @@ def _history(data: dict[str, Any] | None) -> History:
     if data["events"] is not None:
         found = data["events"]
         events = Events(
-            counts={key: int(item["count"]) for key, item in found["counts"].items()},
+            counts={key: int(item["times"]) for key, item in found["counts"].items()},
             last={key: parse_utc(item["last"]) for key, item in found["counts"].items()},
             first=parse_utc(found["first"]) if found["first"] else None,
             errors=list(found["errors"]),
@@ -236,7 +238,8 @@ def _history(data: dict[str, Any] | None) -> History:
     return History(
         runs=runs,
         runs_problem=_sentence(runs_error) if runs_error else None,
-        refused_to_network_logon=RemoteError(runs_error or {}).has_type(_NO_ENDPOINT),
+        # A network logon gets EndpointNotFoundException; whether every build says it so is not known, so only a plain denial rules it out.
+        local_may_help=runs_error is not None and not RemoteError(runs_error).has_hresult(_E_ACCESSDENIED),
         events=events,
         events_problem=_sentence(events_error) if events_error else None,
     )

@@ -112,7 +112,7 @@ class ConnectTwins:
                 continue
             for event in found:
                 at = event["TimeCreated"]
-                counts.setdefault(f"{provider}/{event['Id']}", {"count": 0, "last": round_trip(at)})["count"] += 1
+                counts.setdefault(f"{provider}/{event['Id']}", {"times": 0, "last": round_trip(at)})["times"] += 1
                 first = at if first is None or at < first else first
                 if (event["Level"] <= 2 or event["Id"] == 116) and len(errors) < 10:
                     errors.append({"provider": provider, "id": event["Id"], "at": round_trip(at), "message": event["Message"][:400]})
