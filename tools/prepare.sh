@@ -14,16 +14,24 @@ die() {
     exit 1
 }
 
+# quietly LOG WORDS command...: its output goes to a file; where it fails, one sentence names the last error and the file.
+quietly() {
+    local log=$1 words=$2
+    shift 2
+    mkdir -p .cache
+    "$@" >"$log" 2>&1 || die "$words ($(grep -E '^(E:|ERROR:)' "$log" | tail -n 1 || true)); all of it is in $log."
+}
+
 # -- a view of the checkout that Ansible accepts as a collection, wherever it lies
 mkdir -p .view/ansible_collections/hybrid
 [ -L .view/ansible_collections/hybrid/identity ] || ln -s ../../.. .view/ansible_collections/hybrid/identity
 
-# -- quick way out: nothing has changed since the last time
+# -- quick way out: nothing has changed since the last time, and the checkout still lies where it lay (programs in .venv name their place)
 files=(requirements.txt tests/requirements-demo.txt)
 [ "$want" = demo ] || files+=(tests/requirements.txt)
 stamp=".venv/ready-$want"
 fresh=yes
-[ -e "$stamp" ] && [ -x /usr/sbin/samba ] || fresh=no
+[ -e "$stamp" ] && [ "$(cat .venv/place)" = "$PWD" ] && [ -x /usr/sbin/samba ] || fresh=no
 for file in "${files[@]}"; do
     [ "$fresh" = yes ] && [ "$file" -nt "$stamp" ] && fresh=no
 done
@@ -31,13 +39,14 @@ done
 
 # -- Debian packages
 packages=()
-command -v "$python" >/dev/null || die "there is no $python: install Python 3.10 or newer."
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "$python is too old: the collection's controller side takes Python 3.10 or newer."
+command -v "$python" >/dev/null || die "there is no $python: install Python 3.11 or newer."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is too old: the lab takes Python 3.11 or newer (PYTHON=... names another)."
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 [ -x /usr/sbin/samba ] || packages+=(samba samba-ad-dc)
 /usr/bin/python3 -c 'import samba.provision' 2>/dev/null || packages+=(python3-samba)
 [ -d /usr/share/samba/setup ] || packages+=(samba-ad-provision)
 compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null || packages+=(samba-dsdb-modules)
+[ "$want" = demo ] || command -v git >/dev/null || packages+=(git)
 if [ "${#packages[@]}" -gt 0 ]; then
     command -v apt-get >/dev/null || die "Debian packages are missing (${packages[*]}) and there is no apt-get: install them by other means."
     [ "$(id -u)" = 0 ] || die "Debian packages are missing: run once as root, or: apt-get install --no-install-recommends ${packages[*]}"
@@ -49,18 +58,19 @@ if [ "${#packages[@]}" -gt 0 ]; then
         chmod +x "$guard"
         trap 'rm -f "$guard"' EXIT
     fi
-    log=$(mktemp)
-    if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        die "Debian packages could not be installed: ${packages[*]}"
-    fi
-    rm -f "$log"
+    export DEBIAN_FRONTEND=noninteractive
+    quietly .cache/apt-update.log "The lists of Debian packages could not be fetched" apt-get update -q
+    quietly .cache/apt-install.log "Debian packages could not be installed: ${packages[*]}" apt-get install -q -y --no-install-recommends "${packages[@]}"
 fi
 
 # -- the virtual environment
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+if [ "$(cat .venv/place 2>/dev/null)" != "$PWD" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    rm -rf .venv
+    quietly .cache/venv.log "$python cannot make a virtual environment" "$python" -m venv .venv
+    printf '%s' "$PWD" >.venv/place
+fi
 echo "prepare: installing Python packages for $want"
 arguments=()
 for file in "${files[@]}"; do arguments+=(-r "$file"); done
-.venv/bin/python -m pip install --quiet --disable-pip-version-check "${arguments[@]}" || die "Python packages could not be installed: see above."
+quietly .cache/pip.log "Python packages could not be installed" .venv/bin/python -m pip install --disable-pip-version-check "${arguments[@]}"
 touch "$stamp"

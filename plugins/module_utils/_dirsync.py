@@ -12,10 +12,10 @@ from ._engines import ENGINES
 from ._engines._contract import Engine, History, Probe
 from ._ensure_sync import ensure_sync, history_seconds
 from ._failure import HybridIdentityError
+from ._moments import format_utc
 from ._preflight import choose_active
 from ._remote._call import RemoteShell
 from ._remote._failures import failures_named
-from ._remote._moments import format_utc
 from ._sync_report import blank_result
 
 _PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
@@ -140,7 +140,12 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
             "events": events is not None,
             "services": "services" not in probe.problems,
         },
-        "capabilities": {"full": engine.can_run_full, "scheduler": engine.has_scheduler, "single_object": engine.single_object},
+        "capabilities": {
+            "full": engine.can_run_full,
+            "scheduler": engine.has_scheduler,
+            "single_object": engine.single_object,
+            "min_interval": engine.min_interval,
+        },
         "blocked_by": probe.blocker.reason if probe.blocker else None,
         "problems": problems,
         "clock_skew": round(probe.server_lead, 1),

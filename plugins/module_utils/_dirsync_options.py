@@ -7,9 +7,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Mapping
 
+from ._engines import ENGINES
 from ._ensure_sync import Wanted
 from ._failure import HybridIdentityError
-from ._remote._moments import parse_utc
+from ._moments import parse_utc
 from ._remote._winrm import WinrmOptions
 
 #: how the Python module reaches the sync server; the action plugin has the task's connection for that
@@ -35,7 +36,7 @@ ENVIRONMENT = {
     "ca_cert": "HYBRID_IDENTITY_CA_CERT",
 }
 
-ENGINE_OPTION: dict[str, Any] = {"engine": {"type": "str", "default": "auto", "choices": ["auto", "connect"]}}
+ENGINE_OPTION: dict[str, Any] = {"engine": {"type": "str", "default": "auto", "choices": ["auto", *(engine.name for engine in ENGINES)]}}
 
 TRIGGER_OPTIONS: dict[str, Any] = {
     **ENGINE_OPTION,

@@ -12,7 +12,7 @@ from ._directory._accounts import PASSWORD_RESTRICTION, Plan, carry_out, find_ac
 from ._directory._connection import Directory, DirectoryRefusal, Entry, child_dn, equals, parse_generalized_time
 from ._directory._wishes import Wish, faults_in, read_wish
 from ._failure import HybridIdentityError
-from ._remote._moments import format_utc
+from ._moments import format_utc
 
 #: seconds that are let pass after a write: whenChanged is cut to seconds, and a cycle must begin visibly after it
 _SETTLE = 2.0

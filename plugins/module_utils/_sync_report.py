@@ -9,7 +9,7 @@ from typing import Any
 
 from ._cycle import Cycle
 from ._engines._contract import History, Probe, Run
-from ._remote._moments import format_utc
+from ._moments import format_utc
 from ._run_results import change_report
 
 

@@ -20,9 +20,9 @@ import shipped_scripts
 from estates import COVERAGE, MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._moments import parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
-from ansible_collections.hybrid.identity.plugins.module_utils._remote._moments import parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 

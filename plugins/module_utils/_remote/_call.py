@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Callable
 
-from ._moments import parse_utc
+from .._moments import parse_utc
 from ._transport import ConnectionBroken, Transport, TransportError
 
 # On the command line stands only this: some connection plugins encode a command line a second time, and cmd.exe ends

@@ -177,7 +177,7 @@ def busy() -> WsmanFault:
 
 def access_denied() -> WsmanFault:
     """The user may sign in but not use remoting."""
-    # assumption: seen as code 5, s:Sender, w:AccessDenied with HTTP 500 in reports from the field; no specification says so for Create.
+    # assumption: code 5, s:Sender, w:AccessDenied with HTTP 500; no source says so for Create.
     return WsmanFault(5, "Access is denied. ", subcode="w:AccessDenied", sender=True)
 
 

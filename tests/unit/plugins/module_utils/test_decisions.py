@@ -16,8 +16,8 @@ from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._run_details import object_errors, step_counts
 from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import retirement
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._moments import format_utc, parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._preflight import choose_active, require_ready
-from ansible_collections.hybrid.identity.plugins.module_utils._remote._moments import format_utc, parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._run_results import change_report, judge_events, judge_runs, severity
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
