@@ -11,14 +11,14 @@ export ANSIBLE_COLLECTIONS_PATH="$root/.view" PYTHONPATH="$root/.view:$root/test
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
-# Checks that do not follow symbolic links get a real copy of what git knows and what is new.
+# The checks look at a real copy: most do not follow symbolic links. It is a repository of its own, because they ask git what is to be
+# looked at, and here git would say: an ignored folder. Made this way it needs no repository around the checkout, whoever owns that.
 copy="$root/.view-copy/ansible_collections/hybrid/identity"
 rm -rf "$root/.view-copy"
 mkdir -p "$copy"
-git ls-files -z -co --exclude-standard --deduplicate | while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done \
-    | tar --null -T - -cf - | tar -C "$copy" -xf -
-# A repository of its own, because the tools ask git what is to be looked at, and here git would say: an ignored folder.
-git -C "$copy" init --quiet && git -C "$copy" add --all
+git init --quiet "$copy" \
+    && git --git-dir="$copy/.git" --work-tree="$root" -c core.excludesFile= -c core.autocrlf=false add --all \
+    && git -C "$copy" checkout-index --all || exit 1
 
 check() { # name, command...
     local name=$1 began=$SECONDS
@@ -35,20 +35,19 @@ check() { # name, command...
 in_copy() { (cd "$copy" && ANSIBLE_COLLECTIONS_PATH="$root/.view-copy" "$@"); }
 
 sanity() {
-    # A home of its own: ansible-test looks for its pip installer in a cache there and would fetch it from the internet.
-    local home="$root/.cache/ansible-test-home"
-    python tools/pip_for_ansible_test.py "$home"
-    (cd "$copy" && HOME="$home" PATH="$root/.venv/bin:/usr/bin:/bin" ansible-test sanity --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" --color no)
+    (cd "$copy" && PATH="$root/.venv/bin:/usr/bin:/bin" ansible-test sanity --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" --color no)
 }
 
-changelog() { (cd "$copy" && antsibull-changelog lint); }
+# A home of its own: ansible-test looks for its pip installer in a cache there and would fetch it from the internet, and others leave logs.
+export HOME="$root/.cache/home"
+python tools/pip_for_ansible_test.py "$HOME" || exit 1
 
 {
-    check ruff ruff check .
+    check ruff in_copy ruff check .
     check mypy mypy plugins tests/lab
-    check yamllint yamllint .
-    check reuse reuse --root . lint --quiet
-    check changelog changelog
+    check yamllint in_copy yamllint --strict .
+    check reuse in_copy reuse lint
+    check changelog in_copy antsibull-changelog lint
     check documentation in_copy antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 } &
 {

@@ -31,7 +31,7 @@ files=(requirements.txt tests/requirements-demo.txt)
 [ "$want" = demo ] || files+=(tests/requirements.txt)
 stamp=".venv/ready-$want"
 fresh=yes
-[ -e "$stamp" ] && [ "$(cat .venv/place)" = "$PWD" ] && [ -x /usr/sbin/samba ] || fresh=no
+[ -e "$stamp" ] && [ "$(cat .venv/place 2>/dev/null)" = "$PWD" ] && [ -x /usr/sbin/samba ] || fresh=no
 for file in "${files[@]}"; do
     [ "$fresh" = yes ] && [ "$file" -nt "$stamp" ] && fresh=no
 done
@@ -59,7 +59,8 @@ if [ "${#packages[@]}" -gt 0 ]; then
         trap 'rm -f "$guard"' EXIT
     fi
     export DEBIAN_FRONTEND=noninteractive
-    quietly .cache/apt-update.log "The lists of Debian packages could not be fetched" apt-get update -q
+    mkdir -p .cache
+    apt-get update -q >.cache/apt-update.log 2>&1 || true  # one unreachable source of several is no reason: the installation judges
     quietly .cache/apt-install.log "Debian packages could not be installed: ${packages[*]}" apt-get install -q -y --no-install-recommends "${packages[@]}"
 fi
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ PASSWORD = "W3lcome.to-the-tests"
 
 @pytest.fixture
 def estate() -> Iterator[Estate]:
-    chosen = Estate(EstateOptions(directory_address="127.0.0.61", cycle_seconds=1.0, powershell=POWERSHELL or "none"))
+    chosen = Estate(EstateOptions(directory_address="127.0.0.63", cycle_seconds=1.0, powershell=POWERSHELL or "none"))
     try:
         chosen.start()
     except SambaMissing as error:
@@ -51,12 +52,16 @@ def recap(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {name: int(number) for name, number in (part.split("=") for part in line.split(":", 1)[1].split())}
 
 
-def people_in_directory(estate: Estate) -> set[str]:
+def open_directory(estate: Estate) -> Directory:
     samba = estate.directory
     options = DirectoryOptions(
         samba.address, samba.admin_user, samba.admin_password, ca_cert=estate.authority_path, server_name=samba.host_name
     )
-    with Directory(options) as directory:
+    return Directory(options)
+
+
+def people_in_directory(estate: Estate) -> set[str]:
+    with open_directory(estate) as directory:
         found = directory.search(["(&(objectClass=user)(employeeID=*))"], ["userPrincipalName"], base="OU=Staff,DC=lab,DC=test")
     return {entry.text("userPrincipalName") or "" for entry in found} - {"maria.huber@lab.example"}
 
@@ -80,14 +85,21 @@ def test_twelve_people_go_the_whole_way_and_a_second_run_changes_nothing(estate:
             assert len(user["assignedLicenses"]) == 1
             assert row["upn"] in first.stdout
 
-    second = onboard(estate, tmp_path, SAMPLE, "--diff")
+    second = onboard(estate, tmp_path, SAMPLE, "--diff", "-vvvvv")
     assert second.returncode == 0, second.stdout
     assert recap(second)["changed"] == 0
     assert len(estate.sync.cycles) == 1
     reports = sorted((tmp_path / "reports").glob("*.json"))
     told = json.loads(reports[-1].read_text(encoding="utf-8"))
     assert told["summary"]["arrived"] == 12
-    for text in [first.stdout, second.stdout, *(report.read_text(encoding="utf-8") for report in (tmp_path / "reports").iterdir())]:
+    told_by_lab = [str(estate.tenant.requests), str(estate.wsman.log.audit)]
+    for text in [
+        first.stdout,
+        second.stdout,
+        second.stderr,
+        *told_by_lab,
+        *(report.read_text(encoding="utf-8") for report in (tmp_path / "reports").iterdir()),
+    ]:
         for secret in (PASSWORD, CLIENT_SECRET, estate.directory.onboard_password):
             assert secret not in text
 
@@ -148,3 +160,44 @@ def test_the_tenant_may_be_slow_and_throttle(estate: Estate, tmp_path: Path) -> 
     estate.tenant.throttle(2, 1)
     done = onboard(estate, tmp_path, file)
     assert done.returncode == 0, done.stdout
+
+
+def _add_account(estate: Estate, name: str) -> None:
+    attributes = {"objectClass": ["user"], "sAMAccountName": name, "userPrincipalName": f"{name}@lab.example", "displayName": name.title()}
+    with open_directory(estate) as directory:
+        directory.add(f"CN={name},OU=Staff,DC=lab,DC=test", {**attributes, "userAccountControl": "514"})
+
+
+def _names_in_tenant(estate: Estate) -> set[str]:
+    return {user["userPrincipalName"].split("@")[0] for user in estate.tenant.users()}
+
+
+def test_change_report_counts_what_went_through(estate: Estate) -> None:
+    roads.trigger(estate)
+    _add_account(estate, "one")
+    _add_account(estate, "two")
+    estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
+    result = roads.trigger(estate, fail_on="errors")
+    assert result["failure_reason"] == "object_errors"
+    assert result["changes"]["import"]["add"] == 2
+    assert result["changes"]["export"] == {"add": 1, "update": 0, "delete": 0, "failed": 1}
+    faulty = [error for run in result["runs"] for error in run["errors"]]
+    assert [error["type"] for error in faulty] == ["AttributeValueMustBeUnique"]
+    repaired = roads.trigger(estate, fail_on="errors")
+    assert repaired["changes"]["export"]["add"] == 1
+    assert {"one", "two"} <= _names_in_tenant(estate)
+
+
+def test_an_account_made_after_the_import_is_carried_by_the_next_cycle(estate: Estate) -> None:
+    roads.trigger(estate)
+    estate.sync.configure(cycle_seconds=4.0)
+    estate.sync.start_cycle()
+    deadline = time.monotonic() + 10
+    while not (estate.sync.cycles[-1].import_began and len(estate.sync.engine.history) > 7):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    _add_account(estate, "late")
+    result = roads.trigger(estate)
+    assert result["sync"]["ownership"] == "own"
+    assert len(estate.sync.cycles) == 3
+    assert "late" in _names_in_tenant(estate)

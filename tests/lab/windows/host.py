@@ -137,9 +137,9 @@ class WindowsHost:
             return Finished(1, b"", b"#< CLIXML\r\nwithout PowerShell the lab runs the scripts of the collection and no others")
         try:
             document = read_request(standard_input)
-        except (ValueError, OSError, EOFError) as error:
+            twin = self._twin(caller, document)
+        except (ValueError, OSError, EOFError, KeyError) as error:
             return Finished(1, b"", f"#< CLIXML\r\n{type(error).__name__}".encode())
-        twin = self._twin(caller, document)
         return Finished(0, (answer_request(document, twin, self._clock) + "\r\n").encode("ascii"), b"")
 
     def _twin(self, caller: Caller, document: dict[str, Any]) -> Any:
