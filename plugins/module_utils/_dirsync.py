@@ -14,7 +14,7 @@ from ._ensure_sync import ensure_sync, history_seconds
 from ._failure import HybridIdentityError
 from ._moments import format_utc
 from ._preflight import choose_active
-from ._remote._call import RemoteShell
+from ._remote._call import NoAnswer, RemoteShell
 from ._remote._failures import failures_named
 from ._sync_report import blank_result
 
@@ -81,6 +81,9 @@ def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, 
     for position, engine in enumerate(candidates, start=1):
         try:
             return engine, engine.probe(shell, history_seconds=seconds)
+        except NoAnswer as error:
+            # Another operating system, or a PowerShell that is not allowed to run scripts.
+            raise HybridIdentityError("not_a_sync_server", str(error)) from error
         except HybridIdentityError as error:
             if error.reason != "not_a_sync_server" or position == len(candidates):
                 raise

@@ -14,6 +14,7 @@ import roads
 from estates import MakeEstate
 
 from lab.estate import Estate
+from lab.powershell.runner import Finished
 
 KEYS = {
     "changed", "server", "engine", "version", "sync", "runs", "changes", "evidence", "clock_skew", "failure_reason", "msg",
@@ -422,3 +423,12 @@ def test_info_of_a_stopped_service(make_estate: MakeEstate) -> None:
     told = roads.inform(make_estate(connect={"service_running": False}))
     assert told["blocked_by"] == "service_stopped"
     assert told["services"] == {"ADSync": "stopped"}
+
+
+def test_a_server_whose_powershell_does_not_run_scripts(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roads.RemoteShell, "RETRY_PAUSES", ())
+    estate = make_estate()
+    monkeypatch.setattr(estate.host, "_run", lambda *_arguments: Finished(1, b"", b"sh: PowerShell: not found"))
+    result = roads.trigger(estate)
+    assert result["failure_reason"] == "not_a_sync_server"
+    assert "did not run the script" in result["msg"]

@@ -17,7 +17,7 @@ _TRANSPORT_REASONS: tuple[tuple[type[TransportError], str], ...] = (
     (RemotingDenied, "remoting_denied"),
     (Unreachable, "unreachable"),
     (ConnectionBroken, "unreachable"),
-    (NoAnswer, "remoting_denied"),
+    (NoAnswer, "unreachable"),
 )
 #: RPC server unavailable; the object's server is gone: what the module says when its service stops under it
 _SERVICE_GONE = (-2147023174, -2147023170, -2147417848)
