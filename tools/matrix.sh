@@ -14,7 +14,7 @@ cores=("$@")
 find_python() { # versions...
     local version candidate
     for version in "$@"; do
-        for candidate in "$(command -v "python$version" || true)" "$HOME"/.pyenv/versions/"$version".*/bin/python; do
+        for candidate in "$(command -v "python$version" || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$version".*/bin/python; do
             if [ -x "$candidate" ] && "$candidate" -c "import ensurepip, sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
                 echo "$candidate"
                 return
@@ -32,9 +32,9 @@ for core in "${cores[@]}"; do
         continue
     fi
     environment=".cache/matrix/$core"
-    if [ ! -e "$environment/ready" ]; then
+    if [ requirements.txt -nt "$environment/ready" ]; then
         "$python" -m venv "$environment" || { failed=1; continue; }
-        if ! "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --pre "ansible-core==$core.*" -r requirements.txt pytest pytest-timeout hypothesis cryptography; then
+        if ! "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "ansible-core>=$core.0b1,<2.$((${core#2.} + 1))" -r requirements.txt pytest pytest-timeout hypothesis cryptography; then
             echo "matrix: ansible-core $core not run: it cannot be installed"
             failed=1
             continue

@@ -56,7 +56,7 @@ def test_same_answers_over_every_road(road: str, how: dict[str, Any], make_estat
     keys = {"changed", "server", "engine", "version", "sync", "runs", "changes", "evidence", "clock_skew", "failure_reason", "msg"}
     assert set(first) >= keys
     assert set(second) >= keys
-    assert set(first) - keys <= {"failed", "diff", "warnings", "invocation", "ansible_facts", "deprecations"}
+    assert set(first) - keys <= {"failed", "diff", "warnings", "invocation", "ansible_facts", "ansible_parsed", "deprecations"}
     log = estate.wsman.log
     assert log.shells_opened == log.shells_closed == 3
 

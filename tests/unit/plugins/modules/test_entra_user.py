@@ -35,7 +35,10 @@ def run(module: str, arguments: dict[str, Any], **environ: str) -> tuple[dict[st
         check=False,
     )
     assert done.stderr == ""
-    return json.loads(done.stdout), done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    # ansible-core 2.22 lets a module name its secrets to the controller, which masks them everywhere and drops the list.
+    shown = {key: value for key, value in result.items() if not key.endswith("secrets")}
+    return result, json.dumps(shown) + done.stderr
 
 
 def test_arrival_licence_and_no_secret(tmp_path: Path) -> None:
