@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Mapping, Sequence
+from functools import partial
+from typing import Any, Callable, Mapping, Sequence
 
-from ._directory._accounts import PASSWORD_RESTRICTION, Plan, carry_out, find_accounts, match, object_guid, plan_account, source_anchor
-from ._directory._connection import Directory, DirectoryRefusal, Entry, child_dn, equals, parse_generalized_time
+from ._directory._accounts import Plan, carry_out, find_accounts, match, object_guid, place, plan_account, refusal_of, source_anchor
+from ._directory._connection import Directory, DirectoryFailure, DirectoryRefusal, Entry, child_dn, equals, parse_generalized_time
 from ._directory._wishes import Wish, faults_in, read_wish
 from ._failure import HybridIdentityError
 from ._moments import format_utc
@@ -45,11 +47,13 @@ def ensure_accounts(
     if not check_mode:
         batch.write()
     result = batch.result()
-    failed = [item for item in result["accounts"] if item["action"] == "failed"]
-    if failed:
-        raise HybridIdentityError(
-            "invalid_input", f"{len(failed)} of {len(batch.wishes)} accounts failed, first {failed[0]['msg']}", **result
+    first = next(iter(batch.failures.values()), None)
+    if first is not None:
+        raise DirectoryFailure(
+            first.reason, f"{len(batch.failures)} of {len(batch.wishes)} accounts failed, first {first.message}", **result
         )
+    if batch.lost is not None:
+        raise DirectoryFailure(batch.lost.reason, f"Everything was written, but could not be read back: {batch.lost.message}", **result)
     return result
 
 
@@ -58,19 +62,21 @@ class _Batch:
         self.directory, self.wishes, self.always_password = directory, wishes, always_password
         self.entries: dict[str, Entry | None] = {}
         self.plans: dict[str, Plan] = {}
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, DirectoryFailure] = {}
+        #: whose account was changed in any way, and the end of the connection, if it came too early
+        self.written: set[str] = set()
+        self.lost: DirectoryFailure | None = None
         self.groups: dict[str, Entry] = {}
         self.managers: dict[str, str] = {}
         self.joins: dict[str, list[str]] = {}
         self.manager_changes: dict[str, str] = {}
-        self.written_until: datetime | None = None
 
     # -- reading
 
     def read(self) -> list[str]:
         """Read what is there and plan; sentences on what is wrong."""
-        found = find_accounts(self.directory, self.wishes)
         faults = [*self._missing_ous(), *self._missing_groups()]
+        found = find_accounts(self.directory, self.wishes)
         for wish in self.wishes:
             entry, held = match(wish, found)
             faults += held
@@ -84,8 +90,11 @@ class _Batch:
         return faults
 
     def _missing_ous(self) -> list[str]:
-        missing = {ou for ou in {wish.ou for wish in self.wishes} if self.directory.read(ou, ["objectClass"]) is None}
-        return [f"{wish.upn}: the organizational unit {wish.ou!r} does not exist." for wish in self.wishes if wish.ou in missing]
+        found = {ou: self.directory.read(ou, ["objectClass"]) for ou in {wish.ou for wish in self.wishes}}
+        missing = [f"{wish.upn}: the organizational unit {wish.ou!r} does not exist." for wish in self.wishes if found[wish.ou] is None]
+        # From here on in the directory's own spelling, so that a blank after a comma is no difference.
+        self.wishes = [replace(wish, ou=entry.dn) if (entry := found[wish.ou]) else wish for wish in self.wishes]
+        return missing
 
     def _missing_groups(self) -> list[str]:
         names = {group for wish in self.wishes for group in wish.groups}
@@ -106,7 +115,9 @@ class _Batch:
     def _missing_managers(self) -> list[str]:
         names = {wish.manager for wish in self.wishes if wish.manager}
         for wish in self.wishes:  # somebody of the batch may be the manager of others
-            dn = child_dn(wish.name, wish.ou)
+            entry = self.entries[wish.upn]
+            # The directory escapes names in its own way, so its text is taken where there is one.
+            dn = entry.dn if entry is not None and not self.plans[wish.upn].move else child_dn(*place(wish, entry))
             self.managers.update({name: dn for name in names if name.lower() in (wish.upn.lower(), wish.sam.lower(), dn.lower())})
         unknown = sorted(names - set(self.managers))
         for name in unknown:
@@ -135,30 +146,54 @@ class _Batch:
     # -- writing
 
     def write(self) -> None:
-        """Accounts first, then what points from one to another."""
+        """Accounts first, then what points from one to another. A failure of one does not keep the others from theirs."""
+        wishes = [wish for wish in self.wishes if self.plans[wish.upn].action != "unchanged"]
         names: dict[str, str] = {}
-        for wish in self.wishes:
-            entry = self.entries[wish.upn]
+        for wish in wishes:
+            self._attempt(wish, partial(self._write_account, wish, names))
+        for wish in wishes:
+            if wish.upn not in self.failures:
+                self._attempt(wish, partial(self._write_links, wish, names[wish.upn]))
+        if wishes and self.lost is None:
             try:
-                names[wish.upn] = carry_out(self.directory, wish, entry, self.plans[wish.upn])
+                self._read_back()
             except DirectoryRefusal as error:
-                self.failures[wish.upn] = _sentence(wish, error)
-        for wish in self.wishes:
-            if wish.upn in self.failures:
-                continue
-            try:
-                if wish.upn in self.manager_changes:
-                    self.directory.replace(names[wish.upn], {"manager": [self.manager_changes[wish.upn]]})
-                for group in self.joins[wish.upn]:
-                    self.directory.add_member(self.groups[group].dn, names[wish.upn])
-            except DirectoryRefusal as error:
-                self.failures[wish.upn] = _sentence(wish, error)
-        if any(plan.action != "unchanged" for plan in self.plans.values()):
-            for entry in find_accounts(self.directory, self.wishes):
-                for wish in self.wishes:
-                    if (entry.text("userPrincipalName") or "").lower() == wish.upn.lower():
-                        self.entries[wish.upn] = entry
+                self.lost = DirectoryFailure("directory_denied", f"{error}.")
+            except DirectoryFailure as error:
+                self.lost = error
             self._settle()
+
+    def _attempt(self, wish: Wish, work: Callable[[], None]) -> None:
+        if self.lost is not None:
+            self.failures[wish.upn] = DirectoryFailure("unreachable", f"{wish.upn}: not done, because the connection had ended before.")
+            return
+        try:
+            work()
+        except DirectoryRefusal as error:
+            self.failures[wish.upn] = refusal_of(wish, error)
+        except DirectoryFailure as error:
+            self.lost = error
+            self.failures[wish.upn] = DirectoryFailure(error.reason, f"{wish.upn}: whether it was done is not known. {error.message}")
+
+    def _write_account(self, wish: Wish, names: dict[str, str]) -> None:
+        plan = self.plans[wish.upn]
+        names[wish.upn] = carry_out(self.directory, wish, self.entries[wish.upn], plan)
+        if plan.add or plan.changes:
+            self.written.add(wish.upn)
+
+    def _write_links(self, wish: Wish, dn: str) -> None:
+        if wish.upn in self.manager_changes:
+            self.directory.replace(dn, {"manager": [self.manager_changes[wish.upn]]})
+            self.written.add(wish.upn)
+        for group in self.joins[wish.upn]:
+            self.directory.add_member(self.groups[group].dn, dn)
+            self.written.add(wish.upn)
+
+    def _read_back(self) -> None:
+        for entry in find_accounts(self.directory, self.wishes):
+            for wish in self.wishes:
+                if (entry.text("userPrincipalName") or "").lower() == wish.upn.lower():
+                    self.entries[wish.upn] = entry
 
     def _settle(self) -> None:
         """Let the moment of the last write pass, so that a cycle which starts now begins after it in every clock."""
@@ -171,6 +206,8 @@ class _Batch:
 
     def _watermark(self) -> datetime | None:
         """The moment whose directory state has to be carried, on this machine's clock: after the newest change of these accounts."""
+        if self.lost is not None:
+            return None  # what was written last could not be read back
         moments = [parse_generalized_time(entry.text("whenChanged") or "") for entry in self.entries.values() if entry is not None]
         known = [moment for moment in moments if moment is not None]
         if not known:
@@ -205,6 +242,7 @@ class _Batch:
         plan, entry = self.plans.get(wish.upn), self.entries.get(wish.upn)
         failure = self.failures.get(wish.upn)
         action = "failed" if failure else (plan.action if plan else "unchanged")
+        changed = wish.upn in self.written or action in ("created", "corrected", "repaired")
         changes = (
             (plan.changes if plan else [])
             + (["manager"] if wish.upn in self.manager_changes else [])
@@ -216,11 +254,11 @@ class _Batch:
             "distinguished_name": entry.dn if entry else None,
             "object_guid": object_guid(entry) if entry else None,
             "source_anchor": source_anchor(entry) if entry else None,
-            "changed": action in ("created", "corrected", "repaired"),
+            "changed": changed,
             "action": action,
             "changes": sorted(changes) if action != "unchanged" else [],
-            "failure_reason": "invalid_input" if failure else None,
-            "msg": failure or "",
+            "failure_reason": failure.reason if failure else None,
+            "msg": failure.message if failure else "",
         }
 
     def _diff(self) -> dict[str, Any]:
@@ -237,10 +275,3 @@ class _Batch:
             if wish.upn in self.manager_changes:
                 after[wish.upn]["manager"] = self.manager_changes[wish.upn]
         return {"before": before, "after": after}
-
-
-def _sentence(wish: Wish, error: DirectoryRefusal) -> str:
-    """One sentence on a refusal. The words of a password refusal are the server's own and hold no password."""
-    if PASSWORD_RESTRICTION in error.words:
-        return f"{wish.upn}: the password was refused by the password policy of the domain."
-    return f"{wish.upn}: the directory refused it with LDAP result {error.code} ({error.words[:200]})."

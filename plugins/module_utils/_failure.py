@@ -8,7 +8,7 @@ This is private to the collection: nothing here is meant to be imported from out
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Mapping
 
 #: reason -> what the operator does about it (one sentence, no secrets, no host names).
 REMEDIES: dict[str, str] = {
@@ -42,6 +42,7 @@ REMEDIES: dict[str, str] = {
     "history_unavailable": "Give the account the right to register a scheduled task on the sync server, or rely on events.",
     "graph_denied": "Grant the application the permission that the result names, with admin consent.",
     "graph_throttled": "Run the task again later: Microsoft Graph asked for a pause longer than the time left.",
+    "directory_denied": "Delegate to the account the right to create and change user accounts, and members of groups, in that place.",
     "user_not_in_scope": "Move the account into a synchronised organizational unit, or change the filter.",
     "licence_refused": "Buy or free a seat, or correct the licence; the account itself is ready.",
     "upn_conflict": "Somebody else owns this user principal name or address in the tenant: settle who keeps it.",
@@ -58,6 +59,9 @@ class HybridIdentityError(Exception):
         details: result keys to return beside failure_reason and msg (JSON-able).
     """
 
+    #: reason -> remedy, where a part of the collection knows a better one than REMEDIES
+    REMEDIES_HERE: Mapping[str, str] = {}
+
     def __init__(self, reason: str, message: str, **details: Any) -> None:
         if reason not in REMEDIES:
             raise ValueError(f"unknown failure reason {reason!r}")
@@ -69,7 +73,7 @@ class HybridIdentityError(Exception):
     @property
     def remedy(self) -> str:
         """What to do, as plain text (the documentation markup is taken off)."""
-        return re.sub(r"O\(([^)]*)\)", r"\1", REMEDIES[self.reason])
+        return self.REMEDIES_HERE.get(self.reason) or re.sub(r"O\(([^)]*)\)", r"\1", REMEDIES[self.reason])
 
     def as_result(self) -> dict[str, Any]:
         """The result keys for exit: failed, failure_reason, msg and the details."""

@@ -182,7 +182,7 @@ accounts:
       description: The anchor by which Entra ID knows the person.
       type: str
     changed:
-      description: Whether this account was changed.
+      description: Whether this account was changed, also when a later step failed.
       type: bool
     action:
       description: What was done - V(created), V(corrected), V(repaired), V(unchanged), V(failed).
@@ -299,7 +299,7 @@ def carry(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
                 check_mode=check_mode,
             )
     except DirectoryRefusal as error:
-        return HybridIdentityError("invalid_input", f"{options.server} refused to answer a question: {error}.").as_result()
+        return HybridIdentityError("directory_denied", f"{options.server} refused to answer a question: {error}.").as_result()
     except HybridIdentityError as error:
         return error.as_result()
 

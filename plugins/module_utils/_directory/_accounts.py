@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Sequence
 
-from ._connection import Directory, Entry, child_dn, equals, parent_dn
+from ._connection import Directory, DirectoryFailure, DirectoryRefusal, Entry, child_dn, equals, parent_dn
 from ._wishes import Wish
 
 _NORMAL_ACCOUNT = 0x200
@@ -19,7 +19,9 @@ _READ = [
     "memberOf", "whenChanged",
 ]  # fmt: skip
 #: Win32 ERROR_PASSWORD_RESTRICTION, in front of the words of every directory that refuses a password by its policy
-PASSWORD_RESTRICTION = "0000052D"
+_PASSWORD_RESTRICTION = "0000052D"
+#: LDAP result code
+_INSUFFICIENT_ACCESS_RIGHTS = 50
 
 
 @dataclass
@@ -94,14 +96,13 @@ def plan_account(wish: Wish, entry: Entry | None, *, always_password: bool) -> P
     half_made = bool(control & _DISABLED) and (entry.text("pwdLastSet") or "0") == "0" and wish.enabled is not False
     enable = wish.enabled if wish.enabled is not None else (True if half_made else None)
     wanted_control = control if enable is None else (control & ~_DISABLED if enable else control | _DISABLED)
-    renamed = not wish.keeps_name and (entry.text("cn") or "").lower() != wish.name.lower()
-    moved = not wish.keeps_ou and parent_dn(entry.dn).lower() != wish.ou.lower()
+    name, parent = place(wish, entry)
     plan = Plan(
         "unchanged",
         replace=replace,
         password=wish.password if (half_made or always_password) else None,
         control=wanted_control if wanted_control != control else None,
-        move=renamed or moved,
+        move=(name.lower(), parent.lower()) != ((entry.text("cn") or wish.name).lower(), parent_dn(entry.dn).lower()),
         before={name: entry.texts(name) for name in replace},
     )
     if plan.changes:
@@ -109,16 +110,22 @@ def plan_account(wish: Wish, entry: Entry | None, *, always_password: bool) -> P
     return plan
 
 
+def place(wish: Wish, entry: Entry | None) -> tuple[str, str]:
+    """The name that an account shall have, and the distinguished name of what it shall lie in."""
+    if entry is None:
+        return wish.name, wish.ou
+    return (entry.text("cn") or wish.name) if wish.keeps_name else wish.name, parent_dn(entry.dn) if wish.keeps_ou else wish.ou
+
+
 def carry_out(directory: Directory, wish: Wish, entry: Entry | None, plan: Plan) -> str:
     """Do what the plan says, all attributes of a step at once; the distinguished name afterwards. Raises DirectoryRefusal."""
     if entry is None:
-        dn = child_dn(wish.name, wish.ou)
+        dn = child_dn(*place(wish, None))
         directory.add(dn, plan.add)
         return dn
     dn = entry.dn
     if plan.move:
-        name = (entry.text("cn") or wish.name) if wish.keeps_name else wish.name
-        dn = directory.move(dn, name, parent_dn(dn) if wish.keeps_ou else wish.ou)
+        dn = directory.move(dn, *place(wish, entry))
     replace: dict[str, list[Any]] = dict(plan.replace)
     if plan.password:
         replace["unicodePwd"] = [quoted(plan.password)]
@@ -129,6 +136,14 @@ def carry_out(directory: Directory, wish: Wish, entry: Entry | None, plan: Plan)
     if replace:
         directory.replace(dn, replace)
     return dn
+
+
+def refusal_of(wish: Wish, error: DirectoryRefusal) -> DirectoryFailure:
+    """What a refusal of one account means. The words of a password refusal are the server's own and hold no password."""
+    if _PASSWORD_RESTRICTION in error.words:
+        return DirectoryFailure("invalid_input", f"{wish.upn}: the password was refused by the password policy of the domain.")
+    reason = "directory_denied" if error.code == _INSUFFICIENT_ACCESS_RIGHTS else "invalid_input"
+    return DirectoryFailure(reason, f"{wish.upn}: the directory refused it with LDAP result {error.code} ({error.words[:200]}).")
 
 
 def quoted(password: str) -> bytes:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import ssl
 import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Iterable, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 from .._failure import HybridIdentityError
 
@@ -78,8 +79,14 @@ class DirectoryRefusal(Exception):
         self.code, self.words = code, words
 
 
+class DirectoryFailure(HybridIdentityError):
+    """A failure on the way to the domain controller, or of one account; the remedies speak of it instead of the sync server."""
+
+    REMEDIES_HERE = {"unreachable": "Check the name, the port, the firewall, and that the certificate of its LDAPS port is trusted here."}
+
+
 class Directory:
-    """A signed-in connection. Use as a context manager.
+    """A signed-in connection. Use as a context manager. Every method raises DirectoryFailure when the connection has ended.
 
     Attributes:
         base_dn: the naming context of the domain. host_name: the controller's own name.
@@ -119,36 +126,42 @@ class Directory:
             self._connection.open()
             bound = self._connection.bind()
         except ldap3.core.exceptions.LDAPException as error:
-            raise HybridIdentityError("unreachable", f"No connection to the domain controller {where}: {_reason(error)}.") from error
+            raise DirectoryFailure("unreachable", f"No connection to the domain controller {where}: {_reason(error)}.") from error
         except OSError as error:
-            raise HybridIdentityError("unreachable", f"No connection to the domain controller {where}: {error}.") from error
+            raise DirectoryFailure("unreachable", f"No connection to the domain controller {where}: {error}.") from error
         if not bound:
             self._connection.unbind()
             if self._connection.result["result"] == _INVALID_CREDENTIALS:
-                raise HybridIdentityError(
+                raise DirectoryFailure(
                     "authentication_failed", f"The domain controller {where} did not accept the credentials of {options.username}."
                 )
-            raise HybridIdentityError(
+            raise DirectoryFailure(
                 "authentication_failed", f"The domain controller {where} refused the sign-in: {self._connection.result['description']}."
             )
         self._read_root()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._connection.unbind()
+        with contextlib.suppress(ldap3.core.exceptions.LDAPException, OSError):
+            self._connection.unbind()
 
     def _read_root(self) -> None:
         root = self.read("", ["defaultNamingContext", "dnsHostName", "currentTime"])
         if root is None or not root.text("defaultNamingContext"):
-            raise HybridIdentityError("invalid_input", f"{self._options.server} is not a domain controller of Active Directory.")
+            raise DirectoryFailure("invalid_input", f"{self._options.server} is not a domain controller of Active Directory.")
         self.base_dn = root.text("defaultNamingContext") or ""
         self.host_name = root.text("dnsHostName") or self._options.server
         told = parse_generalized_time(root.text("currentTime") or "")
         self.lead = (told - datetime.now(timezone.utc)).total_seconds() if told else 0.0
 
     def read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
-        """One object by its name, None when there is none."""
-        found = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, paged=False)
+        """One object by its name, None when there is none; text that is no name is the name of none."""
+        try:
+            found = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, paged=False)
+        except DirectoryRefusal as error:
+            if error.code != ldap3.core.results.RESULT_INVALID_DN_SYNTAX:
+                raise
+            return None
         return found[0] if found else None
 
     def search(self, filters: Iterable[str], attributes: Sequence[str], base: str | None = None) -> list[Entry]:
@@ -165,9 +178,10 @@ class Directory:
         answers: list[dict[str, Any]] = []
         cookie: bytes | None = None
         while True:
-            self._connection.search(
-                base, text, scope, attributes=list(attributes), paged_size=_PAGE if paged else None, paged_cookie=cookie
-            )
+            with self._on_the_line():
+                self._connection.search(
+                    base, text, scope, attributes=list(attributes), paged_size=_PAGE if paged else None, paged_cookie=cookie
+                )
             result = self._connection.result
             if result["result"] == ldap3.core.results.RESULT_NO_SUCH_OBJECT:
                 return []
@@ -183,16 +197,16 @@ class Directory:
 
     def add(self, dn: str, attributes: dict[str, Any]) -> None:
         """Create an object. Raises DirectoryRefusal."""
-        self._done(self._connection.add(dn, attributes=attributes))
+        self._do(self._connection.add, dn, attributes=attributes)
 
     def replace(self, dn: str, attributes: dict[str, list[Any]]) -> None:
         """Give attributes new values, all at once; an empty list clears. Raises DirectoryRefusal."""
-        self._done(self._connection.modify(dn, {name: [(ldap3.MODIFY_REPLACE, values)] for name, values in attributes.items()}))
+        self._do(self._connection.modify, dn, {name: [(ldap3.MODIFY_REPLACE, values)] for name, values in attributes.items()})
 
     def add_member(self, group: str, member: str) -> None:
         """Put an object into a group; being in it already is no error. Raises DirectoryRefusal."""
         try:
-            self._done(self._connection.modify(group, {"member": [(ldap3.MODIFY_ADD, [member])]}))
+            self._do(self._connection.modify, group, {"member": [(ldap3.MODIFY_ADD, [member])]})
         except DirectoryRefusal as error:
             if error.code not in (ldap3.core.results.RESULT_ENTRY_ALREADY_EXISTS, ldap3.core.results.RESULT_ATTRIBUTE_OR_VALUE_EXISTS):
                 raise
@@ -200,12 +214,25 @@ class Directory:
     def move(self, dn: str, name: str, parent: str) -> str:
         """Rename and move an object; its new distinguished name. Raises DirectoryRefusal."""
         rdn = "CN=" + escape_rdn(name)
-        self._done(self._connection.modify_dn(dn, rdn, new_superior=parent))
+        self._do(self._connection.modify_dn, dn, rdn, new_superior=parent)
         return f"{rdn},{parent}"
 
-    def _done(self, worked: bool) -> None:
+    def _do(self, operation: Callable[..., bool], *arguments: Any, **options: Any) -> None:
+        with self._on_the_line():
+            worked = operation(*arguments, **options)
         if not worked:
             raise _refusal(self._connection.result)
+
+    @contextlib.contextmanager
+    def _on_the_line(self) -> Iterator[None]:
+        """What ldap3 raises for a broken connection, as ours; a name that it does not even send is refused as the server would."""
+        try:
+            yield
+        except ldap3.core.exceptions.LDAPInvalidDnError as error:
+            raise DirectoryRefusal(ldap3.core.results.RESULT_INVALID_DN_SYNTAX, str(error)) from error
+        except (ldap3.core.exceptions.LDAPException, OSError) as error:
+            where = f"{self._options.server}:{self._options.port}"
+            raise DirectoryFailure("unreachable", f"The connection to the domain controller {where} ended: {_reason(error)}.") from error
 
 
 def equals(attribute: str, value: str) -> str:
@@ -220,8 +247,8 @@ def child_dn(name: str, parent: str) -> str:
 
 def parent_dn(dn: str) -> str:
     """What a distinguished name lies in; an escaped comma does not end the name."""
-    parts = re.split(r"(?<!\\),", dn, maxsplit=1)
-    return parts[1] if len(parts) == 2 else ""
+    match = re.match(r"(?:[^\\,]|\\.)*,(.*)", dn, re.DOTALL)
+    return match[1] if match else ""
 
 
 def parse_generalized_time(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from ._failures import GraphFailure, refused
 from ._options import GraphOptions
@@ -127,7 +127,8 @@ class GraphClient:
             answer = self._send(call, what)
             if not answer.transient:
                 return answer
-            self._wait(answer, attempt, what)
+            if not self._wait(answer, attempt):
+                raise refused(what, 429 if answer.status == 409 else answer.status, answer.code, answer.message)
             attempt += 1
 
     def read(self, path: str, what: str, permission: str = "") -> list[dict[str, Any]]:
@@ -150,45 +151,49 @@ class GraphClient:
         """Send many requests, 20 at a time; every one is throttled and repeated on its own.
 
         Returns:
-            The answers, in the order of the requests.
+            The answers, in the order of the requests. One that is still throttled when the time is over stays so, and one that
+            Graph left out has the status 0: what became of the others must not be lost with them.
 
         Raises:
-            GraphFailure: as `call`; also when one of them is still throttled when the time is over.
+            GraphFailure: as `call`.
         """
         answers: list[Answer] = []
         for start in range(0, len(calls), MOST_IN_BATCH):
             answers.extend(self._batch(calls[start : start + MOST_IN_BATCH], what))
         return answers
 
-    def _batch(self, calls: Sequence[Call], what: str) -> Iterator[Answer]:
-        answers: dict[int, Answer] = {}
+    def _batch(self, calls: Sequence[Call], what: str) -> list[Answer]:
+        answers = [Answer(0, {})] * len(calls)
         waiting = list(range(len(calls)))
         attempt = 0
         while waiting:
-            outer = self.call(Call("POST", "/$batch", {"requests": [_part(index, calls[index]) for index in waiting]}), what)
-            if not outer.ok:
-                raise outer.failure(what)
+            try:
+                outer = self.call(Call("POST", "/$batch", {"requests": [_part(index, calls[index]) for index in waiting]}), what)
+                if not outer.ok:
+                    raise outer.failure(what)
+            except GraphFailure:
+                if not attempt:
+                    raise
+                break
             for part in outer.body.get("responses") or []:
                 body = part.get("body")
                 headers = {str(name): str(value) for name, value in (part.get("headers") or {}).items()}
                 answers[int(part["id"])] = Answer(int(part["status"]), body if isinstance(body, dict) else {}, headers)
-            lost = [index for index in waiting if index not in answers]
-            if lost:
-                raise GraphFailure("unreachable", f"Microsoft Graph left {len(lost)} answers out while {what}.")
             waiting = [index for index in waiting if answers[index].transient]
-            if waiting:
-                slowest = max((answers[index] for index in waiting), key=lambda answer: answer.pause(attempt))
-                self._wait(slowest, attempt, what)
-                attempt += 1
-        return iter(answers[index] for index in range(len(calls)))
+            slowest = max((answers[index] for index in waiting), key=lambda answer: answer.pause(attempt), default=None)
+            if slowest is None or not self._wait(slowest, attempt):
+                break
+            attempt += 1
+        return answers
 
-    def _wait(self, answer: Answer, attempt: int, what: str) -> None:
+    def _wait(self, answer: Answer, attempt: int) -> bool:
+        """Let the pause pass that Graph asks for; false when it would be longer than the time left."""
         pause = answer.pause(attempt)
-        left = self._deadline - self._clock()
-        if pause >= left:
-            raise refused(what, 429 if answer.status in (409, 429) else answer.status, answer.code, answer.message)
+        if pause >= self._deadline - self._clock():
+            return False
         self._trace(f"graph: {answer.status} {answer.code}, waiting {pause:.1f} s")
         self._sleep(pause)
+        return True
 
     def _send(self, call: Call, what: str) -> Answer:
         if not self._token:

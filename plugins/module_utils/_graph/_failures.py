@@ -8,21 +8,15 @@ from typing import Any
 
 from .._failure import HybridIdentityError
 
-# What the operator does about it where Graph differs from the rest of the collection.
-_REMEDIES = {
-    "unreachable": "Check the network, the proxy, the certificate authority and, if they were given, graph_url and authority_url.",
-    "authentication_failed": "Check the tenant, the client id and the client's secret or certificate, and that they have not expired.",
-    "graph_denied": "Read Microsoft's own words; if a permission is missing, grant it to the application with admin consent.",
-}
-
 
 class GraphFailure(HybridIdentityError):
-    """A failure on the way to the tenant; the remedy speaks of the tenant instead of the sync server."""
+    """A failure on the way to the tenant; the remedies speak of the tenant instead of the sync server."""
 
-    @property
-    def remedy(self) -> str:
-        """See HybridIdentityError.remedy."""
-        return _REMEDIES.get(self.reason) or super().remedy
+    REMEDIES_HERE = {
+        "unreachable": "Check the network, the proxy, the certificate authority and, if they were given, graph_url and authority_url.",
+        "authentication_failed": "Check the tenant, the client id and the client's secret or certificate, and that they have not expired.",
+        "graph_denied": "Read Microsoft's own words; if a permission is missing, grant it to the application with admin consent.",
+    }
 
 
 def sign_in_failure(answer: dict[str, Any], tenant: str, client: str) -> GraphFailure:
@@ -49,6 +43,8 @@ def refused(what: str, status: int, code: str, message: str, permission: str = "
         return GraphFailure("graph_denied", f"Microsoft Graph denied {what} ({words}).{needs}")
     if status == 429:
         return GraphFailure("graph_throttled", f"Microsoft Graph throttles {what}.")
-    if status >= 500 or status == 0:
+    if status == 0:
+        return GraphFailure("unreachable", f"Microsoft Graph gave no answer for {what}.")
+    if status >= 500:
         return GraphFailure("unreachable", f"Microsoft Graph could not serve {what} ({words}).")
     return GraphFailure("graph_denied", f"Microsoft Graph refused {what} ({words}).")

@@ -4,18 +4,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryOptions
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import (
+    Directory,
+    DirectoryOptions,
+    DirectoryRefusal,
+    parent_dn,
+)
 from ansible_collections.hybrid.identity.plugins.modules.ad_users import OPTIONS, USER_OPTIONS, carry
 from lab.certificates import make_authority
 from lab.directory import SambaDirectory, SambaMissing
+from lab.directory_seed import MANAGER_PASSWORD, MANAGER_UPN
 from lab.estate import default_cache
 
 OU = "OU=Staff,DC=lab,DC=test"
@@ -157,7 +166,9 @@ def test_one_refused_password_does_not_stop_the_others(samba: SambaDirectory) ->
     ("users", "words"),
     [
         ([{"upn": "a@lab.example", "display_name": "A", "ou": "OU=Nowhere,DC=lab,DC=test"}], "does not exist"),
+        ([{"upn": "a@lab.example", "display_name": "A", "ou": "Staff"}], "does not exist"),
         ([{"upn": "a@lab.example", "display_name": "A", "groups": ["GG-Nobody"]}], "group"),
+        ([{"upn": "a@lab.example", "display_name": "A", "groups": ["CN=GG=Nobody,,"]}], "group"),
         ([{"upn": "a@lab.example", "display_name": "A", "manager": "nobody"}], "manager"),
         ([{"upn": "a@lab.example", "display_name": "A", "sam_account_name": "maria.huber"}], "belongs to"),
         ([{"upn": "a@lab.example", "display_name": "A", "mail": "maria.huber@lab.example"}], "belongs to"),
@@ -185,6 +196,138 @@ def test_no_way_in(samba: SambaDirectory, tmp_path: Path) -> None:
     distrusted = ensure(samba, person, ca_cert=str(stranger.certificate_path))
     assert distrusted["failure_reason"] == "unreachable"
     assert "certificate" in distrusted["msg"].lower()
+    assert "LDAPS" in distrusted["msg"] and "WinRM" not in distrusted["msg"]
+
+
+def test_an_account_without_the_right_to_create_is_told_so(samba: SambaDirectory) -> None:
+    denied = ensure(samba, {"upn": "denied@lab.example", "display_name": "Denied"}, username=MANAGER_UPN, password=MANAGER_PASSWORD)
+    assert denied["failure_reason"] == denied["accounts"][0]["failure_reason"] == "directory_denied"
+    assert "LDAP result 50" in denied["msg"]
+    assert denied["changed"] is False
+    assert MANAGER_PASSWORD not in str(denied)
+    assert entry(samba, "denied@lab.example") is None
+
+
+class Relay:
+    """A wire to the domain controller that can be cut."""
+
+    def __init__(self, address: str) -> None:
+        self._target = (address, 636)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ends: list[socket.socket] = []
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _peer = self._listener.accept()
+                far = socket.create_connection(self._target)
+                self._ends += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+    def cut(self) -> None:
+        """End every connection, and let no new one in."""
+        self._listener.close()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_connection_that_ends_in_the_middle_loses_nothing(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [{"upn": f"wire{n}@lab.example", "display_name": f"Wire {n}", "groups": ["GG-AllStaff"]} for n in range(4)]
+    ensure(samba, people[0])
+    relay, add, calls = Relay(samba.address), Directory.add, []
+
+    def cut_before_the_second(directory: Directory, *arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            relay.cut()
+        add(directory, *arguments)
+
+    monkeypatch.setattr(Directory, "add", cut_before_the_second)
+    broken = ensure(samba, *people, directory_server="127.0.0.1", port=relay.port)
+    assert broken["failed"] is True
+    assert broken["failure_reason"] == "unreachable"
+    assert [(item["action"], item["changed"]) for item in broken["accounts"]] == [
+        ("unchanged", False), ("failed", True), ("failed", False), ("failed", False),
+    ]  # fmt: skip
+    assert broken["changed"] is True
+    assert [words in item["msg"] for words, item in zip(("", "not done", "not known", "not done"), broken["accounts"])] == [True] * 4
+    assert "\n" not in broken["msg"]
+    monkeypatch.undo()
+    repaired = ensure(samba, *people)
+    assert [item["action"] for item in repaired["accounts"]] == ["unchanged", "corrected", "created", "created"]
+
+
+def test_a_connection_that_ends_before_the_first_write(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, search = Relay(samba.address), Directory.search
+
+    def cut_before(directory: Directory, *arguments: Any) -> Any:
+        relay.cut()
+        return search(directory, *arguments)
+
+    monkeypatch.setattr(Directory, "search", cut_before)
+    result = ensure(samba, {"upn": "early@lab.example", "display_name": "Early"}, directory_server="127.0.0.1", port=relay.port)
+    assert result["failure_reason"] == "unreachable"
+    assert f"127.0.0.1:{relay.port}" in result["msg"]
+
+
+def test_written_and_not_read_back_is_no_success(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, add = Relay(samba.address), Directory.add
+
+    def cut_after(directory: Directory, *arguments: Any) -> None:
+        add(directory, *arguments)
+        relay.cut()
+
+    monkeypatch.setattr(Directory, "add", cut_after)
+    began = datetime.now(timezone.utc)
+    result = ensure(samba, {"upn": "unread@lab.example", "display_name": "Unread"}, directory_server="127.0.0.1", port=relay.port)
+    assert (result["failure_reason"], result["changed"], result["accounts"][0]["action"]) == ("unreachable", True, "created")
+    assert "could not be read back" in result["msg"]
+    assert datetime.fromisoformat(result["watermark"].replace("Z", "+00:00")) >= began - timedelta(seconds=1)
+
+
+def test_a_refused_group_does_not_hide_that_the_account_was_made(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_directory: Directory, _group: str, _member: str) -> None:
+        raise DirectoryRefusal(50, "00002098: INSUFF_ACCESS_RIGHTS")
+
+    monkeypatch.setattr(Directory, "add_member", refuse)
+    result = ensure(samba, {"upn": "grouped@lab.example", "display_name": "Grouped", "groups": ["GG-Sales"]})
+    item = result["accounts"][0]
+    assert (item["action"], item["changed"], item["failure_reason"]) == ("failed", True, "directory_denied")
+    assert item["source_anchor"]
+    assert result["changed"] is True
+
+
+def test_spelling_of_names_is_no_difference(samba: SambaDirectory) -> None:
+    people = [
+        {"upn": "boss@lab.example", "display_name": 'Boss, "The" <#1>', "ou": "ou=Service, dc=lab, dc=test"},
+        {"upn": "aide@lab.example", "display_name": "Aide", "manager": "boss@lab.example", "ou": "ou=staff,dc=LAB,dc=test"},
+    ]
+    assert ensure(samba, *people)["failure_reason"] is None
+    assert ensure(samba, *people)["changed"] is False
+    elsewhere = {**people[0], "ou": None}  # it stays where it is, and is found there
+    assert ensure(samba, elsewhere, people[1])["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("dn", "parent"),
+    [
+        ("CN=A,OU=B,DC=c", "OU=B,DC=c"),
+        (r"CN=Baker\, Amy,OU=B", "OU=B"),
+        (r"CN=ends with \\,OU=B", "OU=B"),
+        ("DC=c", ""),
+    ],
+)
+def test_parent_of_a_name(dn: str, parent: str) -> None:
+    assert parent_dn(dn) == parent
 
 
 def test_watermark_is_past_the_last_write_and_stable(samba: SambaDirectory) -> None:

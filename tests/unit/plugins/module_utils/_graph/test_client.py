@@ -134,11 +134,28 @@ def test_batch_keeps_the_order_and_repeats_only_what_was_throttled(cloud: Any) -
     assert cloud.pauses == [3]
 
 
-def test_batch_with_a_missing_answer_is_a_failure(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_batch_leaves_out_is_neither_done_nor_absent(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = cloud.client()
-    monkeypatch.setattr(client, "call", lambda call, what: Answer(200, {"responses": []}))
-    with pytest.raises(HybridIdentityError, match="left 1 answers out"):
-        client.batch([ME], "testing")
+    monkeypatch.setattr(client, "call", lambda call, what: Answer(200, {"responses": [{"id": "1", "status": 204}]}))
+    left_out, done = client.batch([ME, ME], "testing")
+    assert done.ok
+    assert not left_out.ok and not left_out.absent
+    assert left_out.failure("testing").reason == "unreachable"
+
+
+@pytest.mark.parametrize("ending", ["throttled", "gone"])
+def test_a_batch_that_cannot_be_ended_keeps_what_was_answered(cloud: Any, ending: str) -> None:
+    calls = [Call("GET", f"/users/{name}@lab.example") for name in ("anna", "ben", "cleo")]
+    for name in ("anna", "ben", "cleo"):
+        cloud.arrive(name)
+    client = cloud.client()
+    client.call(ME, "testing")
+    if ending == "throttled":
+        cloud.server.throttle(2, retry_after=5000)
+    else:
+        cloud.server.throttle(2, retry_after=1)
+        cloud.on_pause = [cloud.server.stop]
+    assert [(answer.ok, answer.absent) for answer in client.batch(calls, "testing")] == [(False, False), (False, False), (True, False)]
 
 
 def test_read_follows_the_pages_and_says_which_permission_is_missing(cloud: Any) -> None:

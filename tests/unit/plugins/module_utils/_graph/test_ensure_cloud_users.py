@@ -180,6 +180,26 @@ def test_what_was_written_before_a_fault_stays_in_the_result(cloud: Any) -> None
     assert result["changed"] and result["users"][0]["changes"] == {"usage_location": {"before": None, "after": "DE"}}
 
 
+@pytest.mark.parametrize(("at_call", "requests", "ready"), [(1, 2, 23), (2, 1000, 20)], ids=["two of a batch", "the second batch"])
+def test_those_who_were_served_are_told_from_those_who_were_not(cloud: Any, at_call: int, requests: int, ready: int) -> None:
+    people = [person(f"p{number}", cloud.arrive(f"p{number}"), ()) for number in range(25)]
+    client = cloud.client(2000)
+    batch, calls = client.batch, []
+
+    def failing(few: Any, what: str) -> Any:
+        calls.extend([what] * (what == "setting the usage location"))
+        if what == "setting the usage location" and len(calls) == at_call:
+            cloud.server.throttle(requests, retry_after=5000)
+        return batch(few, what)
+
+    client.batch = failing
+    result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure(people)
+    assert result["summary"] == {"ready": ready, "missing": 0, "conflict": 0, "failed": 25 - ready, "changed": ready}
+    assert {user["failure_reason"] for user in result["users"]} == {None, "graph_throttled"}
+    written = {user["userPrincipalName"] for user in cloud.server.users() if user["usageLocation"]}
+    assert written == {user["upn"] for user in result["users"] if user["changed"]}
+
+
 def test_licences_that_are_held_stay(cloud: Any) -> None:
     anchor = cloud.arrive("anna")
     ensure(cloud, person("anna", anchor, ("SPE_E3",)))
