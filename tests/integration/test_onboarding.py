@@ -18,6 +18,7 @@ from estates import POWERSHELL
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryOptions
 from lab.directory import SambaMissing
+from lab.directory_seed import MANAGER_PASSWORD, MANAGER_UPN
 from lab.estate import CLIENT_SECRET, Estate, EstateOptions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +143,28 @@ def test_a_rerun_repairs_what_a_failed_stage_left(estate: Estate, tmp_path: Path
     repaired = onboard(estate, tmp_path, file)
     assert repaired.returncode == 0, repaired.stdout
     assert [user["userPrincipalName"] for user in estate.tenant.users()].count("anna.huber@lab.example") == 1
+
+
+def test_one_refused_account_does_not_hold_up_the_others(estate: Estate, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(HEAD + GOOD, encoding="utf-8")
+    assert onboard(estate, tmp_path, file, onboarding_licenses=[]).returncode == 0
+    file.write_text(HEAD + "Bo;Chen;bo.chen@lab.example;\n" + GOOD, encoding="utf-8")
+    clerk = {"onboarding_directory_username": MANAGER_UPN, "onboarding_directory_password": MANAGER_PASSWORD}  # may read, not create
+    done = onboard(estate, tmp_path, file, **clerk)
+    assert done.returncode != 0
+    assert "directory_denied" in done.stdout
+    report = json.loads(max((tmp_path / "reports").glob("*.json")).read_text(encoding="utf-8"))
+    bo, anna = report["people"]
+    assert [bo[stage] for stage in ("account", "sync", "cloud", "licence")] == ["failed", "not reached", "not reached", "not reached"]
+    assert bo["failure_reason"] == "directory_denied"
+    assert (anna["account"], anna["arrived"], anna["licence"]) == ("unchanged", True, "assigned")
+    told = onboard(estate, tmp_path, file, onboarding_fail_on="never", **clerk)
+    assert told.returncode == 0, told.stdout
+    assert recap(told)["changed"] == 0
+    repaired = onboard(estate, tmp_path, file)
+    assert repaired.returncode == 0, repaired.stdout
+    assert {"bo.chen", "anna.huber"} <= _names_in_tenant(estate)
 
 
 def test_somebody_out_of_scope_is_missing_and_not_done(estate: Estate, tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ class Plan:
 
 
 def find_accounts(directory: Directory, wishes: Sequence[Wish]) -> list[Entry]:
-    """Everything in the domain that has the UPN, the logon name or an address of one of the wishes."""
+    """Everything in the domain that has the UPN, the logon name, the name or an address of one of the wishes."""
     filters = []
     for wish in wishes:
-        filters += [equals("userPrincipalName", wish.upn), equals("sAMAccountName", wish.sam)]
+        filters += [equals("userPrincipalName", wish.upn), equals("sAMAccountName", wish.sam), equals("cn", wish.name)]
         for address in wish.addresses:
             filters += [equals("mail", address), equals("proxyAddresses", f"smtp:{address}")]
     extra = {name for wish in wishes for name in wish.attributes} | {"mail", "proxyAddresses"}
@@ -61,9 +61,12 @@ def match(wish: Wish, entries: Iterable[Entry]) -> tuple[Entry | None, list[str]
     for entry in entries:
         if (entry.text("userPrincipalName") or "").lower() == wish.upn.lower():
             own = entry
+    wanted = tuple(part.lower() for part in place(wish, own))
     for entry in entries:
         if entry is own:
             continue
+        if wanted == ((entry.text("cn") or "").lower(), parent_dn(entry.dn).lower()):
+            faults.append(f"{wish.upn}: the name {wish.name!r} is taken in that place, by {entry.dn}; give another name.")
         if (entry.text("sAMAccountName") or "").lower() == wish.sam.lower():
             faults.append(f"{wish.upn}: the sam_account_name {wish.sam!r} belongs to {entry.dn}.")
         held = {(entry.text("mail") or "").lower(), *(value.split(":", 1)[-1].lower() for value in entry.texts("proxyAddresses"))}
@@ -96,13 +99,12 @@ def plan_account(wish: Wish, entry: Entry | None, *, always_password: bool) -> P
     half_made = bool(control & _DISABLED) and (entry.text("pwdLastSet") or "0") == "0" and wish.enabled is not False
     enable = wish.enabled if wish.enabled is not None else (True if half_made else None)
     wanted_control = control if enable is None else (control & ~_DISABLED if enable else control | _DISABLED)
-    name, parent = place(wish, entry)
     plan = Plan(
         "unchanged",
         replace=replace,
         password=wish.password if (half_made or always_password) else None,
         control=wanted_control if wanted_control != control else None,
-        move=(name.lower(), parent.lower()) != ((entry.text("cn") or wish.name).lower(), parent_dn(entry.dn).lower()),
+        move=tuple(part.lower() for part in place(wish, entry)) != ((entry.text("cn") or wish.name).lower(), parent_dn(entry.dn).lower()),
         before={name: entry.texts(name) for name in replace},
     )
     if plan.changes:

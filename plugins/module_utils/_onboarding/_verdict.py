@@ -62,7 +62,7 @@ def _verdict(
 ) -> dict[str, Any]:
     stages = {
         "account": str(account.get("action") or "unchanged") if account else _NOT_REACHED,
-        "sync": _sync_word(sync, check_mode),
+        "sync": _NOT_REACHED if account and account.get("action") == "failed" else _sync_word(sync, check_mode),
         "cloud": str(user.get("state") or _MISSING) if user else _NOT_REACHED,
         "licence": _licence_word(user),
     }

@@ -171,6 +171,7 @@ def test_one_refused_password_does_not_stop_the_others(samba: SambaDirectory) ->
         ([{"upn": "a@lab.example", "display_name": "A", "groups": ["CN=GG=Nobody,,"]}], "group"),
         ([{"upn": "a@lab.example", "display_name": "A", "manager": "nobody"}], "manager"),
         ([{"upn": "a@lab.example", "display_name": "A", "sam_account_name": "maria.huber"}], "belongs to"),
+        ([{"upn": "maria@lab.example", "display_name": "Maria Huber"}], "give another name"),
         ([{"upn": "a@lab.example", "display_name": "A", "mail": "maria.huber@lab.example"}], "belongs to"),
         ([{"upn": "a@lab.example", "display_name": "A"}, {"upn": "A@lab.example", "display_name": "B"}], "twice"),
         ([{"upn": "no-suffix", "display_name": "A"}], "name@suffix"),
