@@ -16,7 +16,8 @@ options:
         (on localhost, or on a jump host with C(delegate_to)), and connects by itself through C(pywinrm).
       - Without it the task uses the connection of the host it runs for (winrm, psrp, ssh), which is the better way
         where the inventory or an AWX Machine credential has set that up. This release is tested over winrm.
-      - Several servers are looked at together, and the one that is not in staging mode is chosen.
+      - Several servers are looked at together, and the one that is not in staging mode is chosen. One that cannot be
+        looked at does not keep the active one from being used; a warning says so.
       - Falls back to the environment variable E(HYBRID_IDENTITY_SERVER).
     type: list
     elements: str

@@ -8,7 +8,7 @@ A cycle covers a watermark if its import began at or after it: what was in the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Iterable, Sequence
 
 from ._engines._contract import Run
@@ -97,3 +97,15 @@ def covering_cycle(runs: Sequence[Run], watermark: datetime, connectors: Iterabl
         if cycle.finished is not None and synchronised and not any(severity(run.result) == "stopped" for run in cycle.runs):
             return cycle
     return None
+
+
+def cycle_begun_at(runs: Sequence[Run], since: datetime, tolerance: timedelta) -> Cycle | None:
+    """The cycle that was started at a moment at which the engine was idle.
+
+    Args:
+        runs: the history, in any order.
+        since: on the clock of the sync server.
+        tolerance: by which the engine's own times may lie before it. What had ended before the moment was another cycle all the same.
+    """
+    near = [one for one in group_cycles(runs) if one.started >= since - tolerance and (one.finished is None or one.finished >= since)]
+    return min(near, key=lambda one: abs(one.started - since), default=None)

@@ -42,15 +42,38 @@ def trigger(
     try:
         wanted = read_wanted(params, now, check_mode)
         known.update(blank_result(wanted.since, params["type"]))
+        found, unseen = _look(shells, params["engine"], history_seconds(wanted, now))
+        name, shell, engine, probe = found[0] if len(shells) == 1 else choose_active([(one, one[0], one[3]) for one in found], unseen)
+        known["server"] = name
         with failures_named():
-            found = [(name, shell, *find_engine(shell, params["engine"], history_seconds(wanted, now))) for name, shell in shells]
-            chosen = found[0] if len(found) == 1 else choose_active([(one, one[0], one[3]) for one in found])
-            name, shell, engine, probe = chosen
-            known["server"] = name
-            return {**known, **ensure_sync(engine, shell, probe, wanted, lambda line: progress(f"{name}: {line}"))}
+            result = ensure_sync(engine, shell, probe, wanted, lambda line: progress(f"{name}: {line}"))
+        unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
+        return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:
         error.details = {**known, **error.details}
         raise
+
+
+def _look(
+    shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float
+) -> tuple[list[tuple[str, RemoteShell, Engine, Probe]], dict[str, HybridIdentityError]]:
+    """The servers whose engine can be looked at, and why the others cannot. A single server is told about, whatever it is like."""
+    found: list[tuple[str, RemoteShell, Engine, Probe]] = []
+    unseen: dict[str, HybridIdentityError] = {}
+    for name, shell in shells:
+        try:
+            with failures_named():
+                driver, probe = find_engine(shell, engine, seconds)
+        except HybridIdentityError as error:
+            if len(shells) == 1:
+                raise
+            unseen[name] = error
+            continue
+        if probe.state is None and probe.blocker is not None and len(shells) > 1:
+            unseen[name] = probe.blocker
+        else:
+            found.append((name, shell, driver, probe))
+    return found, unseen
 
 
 def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
-from ._cycle import Cycle, covering_cycle, group_cycles
+from ._cycle import Cycle, covering_cycle, cycle_begun_at, group_cycles
 from ._engines._contract import Engine, EngineState, Followed, History, Pace, Probe
 from ._failure import HybridIdentityError
 from ._preflight import require_ready
@@ -253,7 +253,7 @@ class _Task:
     def _require_traces(self, since: datetime, sentence: str) -> None:
         """A cycle too short to be seen leaves runs; without them the start is not confirmed."""
         history = self.engine.read_history(self.shell, since=since - _TOLERANCE, server_now=since)
-        cycle = next(iter(group_cycles(history.runs or [])), None)
+        cycle = cycle_begun_at(history.runs or [], since, _TOLERANCE)
         if cycle is None or cycle.finished is None:
             raise HybridIdentityError("not_confirmed", sentence)
         self.report.confirmed(cycle.started)
@@ -270,9 +270,7 @@ class _Task:
         if history.runs is None and history.local_may_help and self.engine.history_route == "local":
             local = self.engine.read_history(self.shell, since=since - _TOLERANCE, server_now=followed.state.at)
             history = History(local.runs, local.runs_problem, False, history.events, history.events_problem)
-        # A cycle just before may reach into the tolerance: the one that began nearest to the moment is meant.
-        near = [one for one in group_cycles(history.runs or []) if one.started >= since - _TOLERANCE]
-        self._judge(min(near, key=lambda one: abs(one.started - since), default=None), history)
+        self._judge(cycle_begun_at(history.runs or [], since, _TOLERANCE), history)
 
     def _judge(self, cycle: Cycle | None, history: History) -> None:
         verdict = None

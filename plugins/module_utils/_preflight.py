@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence, TypeVar
+from typing import Mapping, Sequence, TypeVar
 
 from ._engines._contract import EngineState, Probe
 from ._failure import HybridIdentityError
@@ -40,19 +40,23 @@ def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> EngineS
     return state
 
 
-def choose_active(candidates: Sequence[tuple[Candidate, str, Probe]]) -> Candidate:
-    """The one active server among several.
+def choose_active(candidates: Sequence[tuple[Candidate, str, Probe]], unseen: Mapping[str, HybridIdentityError]) -> Candidate:
+    """The one active server among several. A server that is down does not keep the active one from being used.
 
     Args:
-        candidates: (what stands for the server, its name, its probe), at least one.
+        candidates: (what stands for the server, its name, its probe).
+        unseen: servers whose engine could not be looked at, and why.
 
     Raises:
-        HybridIdentityError: no_active_server or two_active_servers.
+        HybridIdentityError: no_active_server or two_active_servers; the reason of an unseen server when none of the others is active.
     """
     active = [(candidate, name) for candidate, name, probe in candidates if probe.state is not None and not probe.state.staging]
     if len(active) == 1:
         return active[0][0]
-    names = ", ".join(name for item, name, probe in candidates)
-    if not active:
-        raise HybridIdentityError("no_active_server", f"None of the sync servers is active ({names}).")
-    raise HybridIdentityError("two_active_servers", f"More than one sync server is active: {', '.join(name for item, name in active)}.")
+    if len(active) > 1:
+        raise HybridIdentityError("two_active_servers", f"More than one sync server is active: {', '.join(name for item, name in active)}.")
+    if unseen:
+        raise next(iter(unseen.values()))
+    raise HybridIdentityError(
+        "no_active_server", f"None of the sync servers is active ({', '.join(name for item, name, probe in candidates)})."
+    )

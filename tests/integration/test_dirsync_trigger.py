@@ -113,10 +113,12 @@ def test_foreign_cycle_that_covers_it_is_awaited_and_counts(make_estate: MakeEst
     since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
     estate.sync.start_cycle()
     _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began)
+    assert roads.trigger(estate, since=since, check_mode=True)["sync"]["ownership"] == "foreign"
     result = roads.trigger(estate, since=since)
     assert result["changed"] is False
     assert result["sync"]["ownership"] == "foreign"
     assert result["sync"]["state"] == "verified"
+    assert len(result["runs"]) == 6, "it was followed to its end"
     assert len(estate.sync.cycles) == 1
 
 
@@ -190,6 +192,51 @@ def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pyte
     result = roads.trigger(estate)
     assert result["failure_reason"] == "not_confirmed"
     assert estate.sync.cycles == []
+
+
+def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    estate = make_estate(cycle_seconds=3)
+    _break_the_start(estate)
+    result = roads.trigger(estate)
+    assert (result["sync"]["ownership"], result["sync"]["state"]) == ("unconfirmed", "verified")
+    assert len(result["runs"]) == 6
+
+
+def test_start_lost_without_waiting(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    estate = make_estate(cycle_seconds=4)
+    _break_the_start(estate)
+    result = roads.trigger(estate, wait=False)
+    assert (result["sync"]["ownership"], result["sync"]["state"]) == ("unconfirmed", "confirmed")
+    assert len(estate.sync.cycles) == 1
+
+
+def _end_before_the_answer(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cycle is over before the start has answered, and the time of the next one does not tell."""
+    cmdlets = estate.sync._cmdlets
+    start = cmdlets["Start-ADSyncSyncCycle"]
+
+    def start_and_end(*arguments: Any) -> Any:
+        answer = start(*arguments)
+        estate.sync.wait_idle()
+        return answer
+
+    monkeypatch.setitem(cmdlets, "Start-ADSyncSyncCycle", start_and_end)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+
+
+def test_a_cycle_too_short_to_be_seen_is_proven_by_its_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = make_estate(cycle_seconds=0.3, connect={"next_start_known": False})
+    _end_before_the_answer(estate, monkeypatch)
+    result = roads.trigger(estate)
+    assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "verified")
+    assert len(result["runs"]) == 6
+    estate.sync.arm("directory_unreachable")
+    assert roads.trigger(estate)["failure_reason"] == "connector_unreachable"
+    assert len(estate.sync.cycles) == 2
+    estate.sync.arm("accepted_but_nothing_starts")
+    assert roads.trigger(estate)["failure_reason"] == "not_confirmed", "the cycle before is no trace of this start"
 
 
 def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
@@ -309,7 +356,19 @@ def test_minimum_interval(make_estate: MakeEstate) -> None:
     estate = make_estate()
     roads.trigger(estate)
     assert roads.trigger(estate, min_interval=60)["failure_reason"] == "too_soon"
+    assert roads.trigger(estate, min_interval=60, check_mode=True)["failure_reason"] == "too_soon"
     assert len(estate.sync.cycles) == 1
+    time.sleep(2)
+    assert roads.trigger(estate, min_interval=1)["sync"]["state"] == "verified"
+
+
+def test_a_moment_just_ahead_is_waited_for(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    since = datetime.now(timezone.utc) + timedelta(seconds=3)
+    result = roads.trigger(estate, since=since.isoformat())
+    assert result["sync"]["state"] == "verified"
+    assert estate.sync.cycles[0].import_began is not None
+    assert estate.sync.cycles[0].import_began >= since
 
 
 @pytest.mark.parametrize(
@@ -375,6 +434,20 @@ def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> No
     active.sync.configure(staging=True)
     passive.sync.configure(staging=True)
     assert roads.trigger_over(shells())["failure_reason"] == "no_active_server"
+
+
+@pytest.mark.parametrize(("changes", "word"), [({"port": 9}, "No connection"), ({}, "does not run")], ids=["down", "stopped"])
+def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes: dict[str, Any], word: str) -> None:
+    active, other = make_estate(), make_estate(connect={"service_running": False})
+
+    def shells() -> list[Any]:
+        return [("other", roads.open_shell(other, **changes)), ("active", roads.open_shell(active))]
+
+    result = roads.trigger_over(shells())
+    assert (result["server"], result["sync"]["state"]) == ("active", "verified")
+    assert [word in warning and "other" in warning for warning in result["warnings"]] == [True]
+    active.sync.configure(staging=True)
+    assert roads.trigger_over(shells())["failure_reason"] == ("unreachable" if changes else "service_stopped")
 
 
 @pytest.mark.parametrize(

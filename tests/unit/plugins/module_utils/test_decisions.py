@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.hybrid.identity.plugins.module_utils._cycle import covering_cycle, group_cycles
+from ansible_collections.hybrid.identity.plugins.module_utils._cycle import covering_cycle, cycle_begun_at, group_cycles
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import EngineState, Events, History, Probe, Run
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._run_details import object_errors, step_counts
 from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import retirement
+from ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync import Wanted, history_seconds
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._moments import format_utc, parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._preflight import choose_active, require_ready
@@ -86,13 +88,67 @@ def test_a_running_cycle_covers_once_its_import_has_begun() -> None:
     assert not covers(cycle(0, steps=2), 1, in_progress=True)
 
 
+def begun(runs: list[Run], at: float) -> float | None:
+    """Seconds after noon at which the cycle that was started then began."""
+    found = cycle_begun_at(runs, NOON + timedelta(seconds=at), timedelta(seconds=2))
+    return None if found is None else (found.started - NOON).total_seconds()
+
+
+def test_the_cycle_of_a_start_is_neither_the_one_before_nor_the_next() -> None:
+    assert begun(cycle(101), 100) == 101
+    assert begun(cycle(99), 100) == 99, "its times may lie a little before"
+    assert begun(cycle(97), 100) is None
+    assert begun([run(98.5, seconds=1)], 100) is None, "it had ended before"
+    assert begun([run(98.5, "export", seconds=1), *cycle(100)], 100) == 100
+    assert begun([*cycle(101), *cycle(200)], 100) == 101
+    assert begun([run(100.5, result="in-progress")], 100) == 100.5
+
+
+def test_a_failed_import_does_not_cover_even_while_the_cycle_runs() -> None:
+    assert not covers([run(0, result="no-start-credentials"), run(10, directory=False)], 0, in_progress=True)
+
+
+def test_only_the_newest_cycle_can_be_the_running_one() -> None:
+    found = covering_cycle([*cycle(0, steps=2), *cycle(100, steps=1)], NOON, ["ad"], full=False, in_progress=True)
+    assert found is not None
+    assert found.started == NOON + timedelta(seconds=100), "the first one went no further than its imports"
+
+
+def test_a_run_without_an_end_keeps_a_cycle_from_counting() -> None:
+    unended = cycle(0)
+    unended[4] = run(40, "export", False, result="in-progress")
+    assert not covers(unended, 0)
+
+
+def test_without_the_list_of_connectors_those_that_imported_count() -> None:
+    def found(runs: list[Run]) -> bool:
+        return covering_cycle(runs, NOON, [], full=False, in_progress=False) is not None
+
+    assert found(cycle(0))
+    assert not found(cycle(0)[1:]), "only the cloud was imported"
+    assert not found(cycle(0)[2:]), "nothing was imported"
+
+
+def test_full_is_what_the_imports_of_directories_are() -> None:
+    mixed = [run(0, full=True), *cycle(0)[1:]]
+    assert covers(mixed, 0, full=True), "what the cloud's connector imports does not matter"
+    assert not covers([run(0, full=True), run(1, connector="ad2", connector_id="ad2"), *cycle(0)[1:]], 0, full=True)
+    assert not covering_cycle(cycle(0, full=True)[2:], NOON, [], full=True, in_progress=False)
+
+
+def test_an_import_after_an_export_begins_a_cycle() -> None:
+    later = run(200, connector="ad2", connector_id="ad2")
+    assert [len(group.runs) for group in group_cycles([*cycle(0), later])] == [6, 1]
+
+
 @pytest.mark.parametrize(
     ("result", "meaning"),
     [
         ("success", "success"), ("completed-warnings", "success"), ("completed-sync-warnings", "success"), ("completed-no-objects", "success"),
         ("completed-export-errors", "errors"), ("completed-sync-errors", "errors"), ("completed-discovery-errors", "errors"),
         ("stopped-error-limit", "stopped"), ("no-start-ma", "stopped"), ("stopped-deletion-threshold-exceeded", "stopped"), ("", "stopped"),
-        ("something-new", "stopped"), ("in-progress", "running"), ("completing-obsoletion", "running"),
+        ("something-new", "stopped"), ("stopped-with-warnings", "stopped"),
+        ("in-progress", "running"), ("completing-obsoletion", "running"),
     ],
 )  # fmt: skip
 def test_severity(result: str, meaning: str) -> None:
@@ -113,6 +169,10 @@ def test_object_errors_are_named_when_they_count() -> None:
     verdict = judge_runs([faulty], "errors")
     assert verdict.reason == "object_errors"
     assert "CN=0; CN=1; CN=2 and others" in verdict.sentence
+    three = run(0, "export", False, result="completed-export-errors", errors=faulty.errors[:3])
+    assert judge_runs([three], "errors").sentence.endswith("CN=0; CN=1; CN=2.")
+    assert judge_runs(cycle(0), "errors").reason is None
+    assert judge_runs([run(0, result="stopped-server")], "stopped").reason == "cycle_failed"
 
 
 @pytest.mark.parametrize(
@@ -191,9 +251,35 @@ def test_what_is_refused_comes_in_a_fixed_order() -> None:
 
 
 def test_the_active_one_is_chosen() -> None:
-    assert choose_active([("a", "a", probe(staging=True)), ("b", "b", probe())]) == "b"
+    assert choose_active([("a", "a", probe(staging=True)), ("b", "b", probe())], {}) == "b"
     with pytest.raises(HybridIdentityError, match="a, b"):
-        choose_active([("a", "a", probe(staging=True)), ("b", "b", probe(staging=True))])
+        choose_active([("a", "a", probe(staging=True)), ("b", "b", probe(staging=True))], {})
+    with pytest.raises(HybridIdentityError, match="a, b") as caught:
+        choose_active([("a", "a", probe()), ("b", "b", probe())], {})
+    assert caught.value.reason == "two_active_servers"
+
+
+def test_a_server_that_is_down_does_not_keep_the_active_one_from_being_used() -> None:
+    unseen = {"c": HybridIdentityError("unreachable", "It is down.")}
+    assert choose_active([("a", "a", replace(probe(), state=None)), ("b", "b", probe())], unseen) == "b"
+    with pytest.raises(HybridIdentityError) as caught:
+        choose_active([("b", "b", probe(staging=True))], unseen)
+    assert caught.value.reason == "unreachable"
+
+
+def test_proceeding_on_purpose() -> None:
+    both = probe(staging=True, enabled=False)
+    assert require_ready(both, on_staging="proceed", on_disabled="proceed").staging
+    for choice in ({"on_staging": "proceed", "on_disabled": "refuse"}, {"on_staging": "refuse", "on_disabled": "proceed"}):
+        with pytest.raises(HybridIdentityError):
+            require_ready(both, **choice)
+
+
+def test_the_first_look_reaches_back_far_enough() -> None:
+    since = NOON - timedelta(seconds=600)
+    assert history_seconds(Wanted(since), NOON) > 600
+    assert history_seconds(Wanted(since, min_interval=1800), NOON) > 1800
+    assert history_seconds(Wanted(NOON + timedelta(seconds=4)), NOON) > 0
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,15 @@ def test_the_row_beats_the_defaults() -> None:
         ({"upn": "müller@lab.example"}, "before the @ that Entra ID does not take"),
         ({"upn": "a b@lab.example"}, "before the @"),
         ({"upn": ".a@lab.example"}, "before the @"),
+        ({"upn": "a.@lab.example", "sam_account_name": "a"}, "before the @"),
+        ({"upn": "a..b@lab.example"}, "before the @"),
         ({"upn": "a@lab..example"}, "'lab..example' is not a domain name"),
         ({"upn": "a-very-long-user-name@lab.example"}, "column sam_account_name: 'a-very-long-user-name' has 21 characters"),
         ({"sam_account_name": "an/na"}, "column sam_account_name"),
+        ({"sam_account_name": "anna."}, "column sam_account_name"),
         ({"mail": "anna"}, "column mail: 'anna' is not a mail address"),
+        ({"mail": "anna@lab"}, "column mail: 'anna@lab' is not a mail address"),
+        ({"mail": "an na@lab.example"}, "column mail: 'an na@lab.example' is not a mail address"),
         ({"usage_location": "UK"}, "'UK' is not a country of ISO 3166 with two letters (did you mean 'GB'?)"),
         ({"usage_location": "XX"}, "'XX' is not a country"),
         ({"ou": "Staff"}, "'Staff' is not a distinguished name"),
@@ -78,6 +83,11 @@ def test_faults(changes: dict[str, Any], fault: str) -> None:
     checked = batch({**ANNA, **changes})
     assert len(checked.faults) == 1
     assert fault in checked.faults[0] and checked.faults[0].startswith("person 1, column ")
+
+
+def test_what_is_just_long_enough_is_no_fault() -> None:
+    checked = batch({**ANNA, "sam_account_name": "s" * 20, "title": "t" * 128, "employee_id": "1" * 16})
+    assert checked.faults == []
 
 
 def test_missing_defaults() -> None:

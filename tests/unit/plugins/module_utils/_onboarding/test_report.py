@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,31 @@ def test_in_entra_although_the_synchronisation_had_errors() -> None:
     assert one["arrived"] and one["failure_reason"] is None
 
 
+@pytest.mark.parametrize(
+    ("account", "sync", "user", "check_mode", "words", "arrived"),
+    [
+        ({**ACCOUNT, "action": "failed"}, SYNC, READY, False, ("failed", "not reached", "ready", "assigned"), False),
+        (ACCOUNT, {"skipped": True}, None, False, ("created", "not reached", "not reached", "not reached"), False),
+        (ACCOUNT, SYNC, {**READY, "state": "failed"}, False, ("created", "carried", "failed", "missing"), False),
+        (ACCOUNT, SYNC, {**MISSING, "failure_reason": None}, False, ("created", "carried", "missing", "missing"), False),
+        (ACCOUNT, SYNC, MISSING, True, ("created", "predicted", "missing", "missing"), False),
+        (ACCOUNT, SYNC, READY, True, ("created", "predicted", "ready", "assigned"), True),
+    ],
+)
+def test_words_of_the_stages(account: Any, sync: Any, user: Any, check_mode: bool, words: tuple[str, ...], arrived: bool) -> None:
+    one = verdict(account, sync, user, check_mode)
+    assert (stages(one), one["arrived"]) == (words, arrived)
+
+
+def test_everybody_gets_the_verdict_of_their_own() -> None:
+    people = [PERSON, {"upn": "ben@lab.example"}, {"upn": "cleo@lab.example"}]
+    accounts = [{**ACCOUNT, "upn": "ben@lab.example", "action": "failed", "msg": "refused"}, ACCOUNT]
+    anna, ben, cleo = judge_people(people, accounts, SYNC, [{**MISSING, "upn": "cleo@lab.example"}, READY])
+    assert (anna["arrived"], anna["account"]) == (True, "created")
+    assert (ben["arrived"], ben["reason"], ben["person"]) == (False, "refused", "ben@lab.example")
+    assert (cleo["account"], cleo["cloud"]) == ("not reached", "missing")
+
+
 def test_no_licence_wanted() -> None:
     assert verdict(ACCOUNT, SYNC, {**READY, "licenses": [], "changes": {}})["licence"] == "none"
 
@@ -110,6 +136,9 @@ def test_screen_is_aligned_and_harmless() -> None:
     assert not any("\x1b" in line or "\u202e" in line for line in lines)
     assert "美咲" + " " * 28 + "anna@lab.example" in lines[2]  # two columns for each wide character
     assert "x" * 27 + "...  anna@lab.example" in lines[4]
+    assert lines[2].endswith("assigned  2026-11-24T09:31:10Z")
+    late = as_screen([verdict(ACCOUNT, SYNC, {**MISSING, "arrived_at": "2026-11-24T09:31:10Z"})])[2]
+    assert re.search(r"missing +missing +- +not there\.$", late), "whoever has not arrived has no time of arrival"
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])

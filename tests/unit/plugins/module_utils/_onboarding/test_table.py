@@ -85,10 +85,18 @@ def test_headers_as_people_write_them() -> None:
 
 def test_lists_of_people() -> None:
     table = read_people(
-        [{"upn": "a@x", "groups": ["G1", " "], "licenses": "E3|E5", "employee_id": 17, "mail": None}, {"upnn": "x", "ou": ["x"]}]
+        [
+            {"upn": "a@x", "groups": ["G1", " "], "licenses": "E3|E5", "employee_id": 17, "mail": None},
+            {"upnn": "x", "ou": ["x"]},
+            {"upn": {"x": 1}},
+        ]
     )
     assert table.records[0].values == {"upn": "a@x", "groups": ["G1"], "licenses": ["E3", "E5"], "employee_id": "17"}
-    assert table.faults == ["person 2: unknown column 'upnn' (did you mean 'upn'?).", "person 2, column ou: a list is not possible here."]
+    assert table.faults == [
+        "person 2: unknown column 'upnn' (did you mean 'upn'?).",
+        "person 2, column ou: a list is not possible here.",
+        "person 3, column upn: a dictionary is not possible here.",
+    ]
     assert read_people([]).faults == ["The list holds no people."]
 
 
