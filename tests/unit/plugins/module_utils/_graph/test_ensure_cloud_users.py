@@ -50,9 +50,31 @@ def test_everything_and_again(cloud: Any) -> None:
     assert (again["changed"], again["diff"], cloud.pauses) == (False, [], [])
 
 
-def test_two_looks_have_to_agree_before_a_write(cloud: Any) -> None:
-    ensure(cloud, person("anna", cloud.arrive("anna")))
-    first_write = next(index for index, record in enumerate(cloud.server.requests) if record.method == "PATCH")
+def test_what_is_told_of_a_person(cloud: Any) -> None:
+    anchor = cloud.arrive("anna")
+    stranger = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    result = ensure(cloud, person("anna", anchor), {**person("late", stranger), "usage_location": ""}, wait_timeout=5)
+    anna, late = result["users"]
+    user = cloud.user("anna")
+    assert (anna["id"], anna["source_anchor"], anna["usage_location"]) == (user["id"], anchor, "DE")
+    assert anna["arrived_at"] == user["createdDateTime"], "at the first look it was there already"
+    assert anna["synced_at"] == user["onPremisesLastSyncDateTime"]
+    assert (late["id"], late["source_anchor"], late["usage_location"], late["arrived_at"]) == (None, stranger, None, None)
+    (kept,) = ensure(cloud, {**person("anna", anchor), "usage_location": ""})["users"]
+    assert kept["usage_location"] == "DE"
+
+
+@pytest.mark.parametrize(
+    "wishes", [{"licenses": []}, {"usage_location": "", "licenses": ["SPE_E3"]}], ids=["location only", "licence only"]
+)
+def test_two_looks_have_to_agree_before_a_write(cloud: Any, wishes: dict[str, Any]) -> None:
+    anchor = cloud.arrive("anna")
+    if not wishes.get("usage_location", "DE"):
+        ensure(cloud, {**person("anna", anchor), "licenses": []})
+        cloud.server.clear_requests()
+    ensure(cloud, {**person("anna", anchor), **wishes})
+    writes = [record.method == "PATCH" or record.path.endswith("assignLicense") for record in cloud.server.requests]
+    first_write = writes.index(True)
     looks = [record for record in cloud.server.requests[:first_write] if record.in_batch and "/users" in record.path]
     assert len(looks) == 2
 
@@ -66,6 +88,7 @@ def test_waits_for_an_arrival(cloud: Any) -> None:
     result = ensure(cloud, person("late", anchor), wait_sleep=5)
     assert result["users"][0]["state"] == "ready"
     assert len(cloud.pauses) == 3  # two without, one between the two looks that agree
+    assert result["users"][0]["arrived_at"], "the time at which it was seen"
 
 
 def test_missing_when_the_time_is_over(cloud: Any) -> None:
@@ -142,6 +165,8 @@ def test_no_seat_left(cloud: Any) -> None:
     result = ensure(cloud, *people)
     assert [user["state"] for user in result["users"]] == ["ready", "failed"]
     assert "no free seat of licence few" in result["msg"]
+    (later,) = ensure(cloud, people[1])["users"]
+    assert later["failure_reason"] == "licence_refused", "the seat is taken, as the tenant says now"
 
 
 def test_unknown_licence_is_said_before_anything_else(cloud: Any) -> None:
