@@ -22,10 +22,12 @@ def provision(conf: str, address: str, seed: dict[str, Any]) -> None:
     """Create the domain described by `seed` (lab.directory_seed.seed) in the folders named by the configuration file."""
     import ldb  # type: ignore[import-not-found,unused-ignore]
     from samba.auth import system_session  # type: ignore[import-not-found,unused-ignore]
+    from samba.dcerpc import security  # type: ignore[import-not-found,unused-ignore]
     from samba.dsdb import DS_DOMAIN_FUNCTION_2008_R2  # type: ignore[import-not-found,unused-ignore]
     from samba.param import LoadParm  # type: ignore[import-not-found,unused-ignore]
     from samba.provision import provision as make_domain  # type: ignore[import-not-found,unused-ignore]
     from samba.samdb import SamDB  # type: ignore[import-not-found,unused-ignore]
+    from samba.sd_utils import SDUtils  # type: ignore[import-not-found,unused-ignore]
 
     parameters = LoadParm()
     parameters.load(conf)
@@ -62,6 +64,10 @@ def provision(conf: str, address: str, seed: dict[str, Any]) -> None:
         database.add(values)
     for group, members in seed["members"].items():
         _modify(database, ldb, group, "member", members)
+    descriptors = SDUtils(database)
+    for place, right, holder in seed["rights"]:
+        entry = f"({right};{descriptors.get_object_sid(holder)})"
+        descriptors.update_aces_in_dacl(place, add_aces=[entry], controls=[f"sd_flags:1:{security.SECINFO_DACL}", "show_deleted:1"])
     database.transaction_commit()
 
 

@@ -209,6 +209,11 @@ def test_an_account_without_the_right_to_create_is_told_so(samba: SambaDirectory
     assert entry(samba, "denied@lab.example") is None
 
 
+def test_the_delegated_rights_end_at_the_delegated_place(samba: SambaDirectory) -> None:
+    denied = ensure(samba, {"upn": "outside@lab.example", "display_name": "Outside", "ou": "CN=Users,DC=lab,DC=test"})
+    assert denied["accounts"][0]["failure_reason"] == "directory_denied"
+
+
 class Relay:
     """A wire to the domain controller that can be cut."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_users import CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import Answer
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import source_anchor
 
 
@@ -112,6 +113,33 @@ def test_check_mode_waits_for_nobody_writes_nothing_and_predicts(cloud: Any) -> 
 def test_no_anchor_is_wrong_input_outside_check_mode(cloud: Any) -> None:
     with pytest.raises(HybridIdentityError, match="neither source_anchor nor object_guid"):
         ensure(cloud, person("new", ""))
+
+
+def test_an_error_at_the_second_look_is_neither_presence_nor_absence(cloud: Any) -> None:
+    anchor = cloud.arrive("anna")
+    cloud.on_pause = [lambda: cloud.server.set_permissions("app", ["LicenseAssignment.Read.All"])]
+    with pytest.raises(HybridIdentityError) as caught:
+        ensure(cloud, person("anna", anchor))
+    assert caught.value.reason == "graph_denied"
+
+
+def test_a_refusal_that_time_does_not_heal_is_not_repeated(cloud: Any) -> None:
+    anchors = [cloud.arrive(name) for name in ("anna", "ben")]
+    client = cloud.client(2000)
+    batch = client.batch
+
+    def refusing(calls: Any, what: str) -> Any:
+        if what == "assigning the licence":
+            return [Answer(400, {"error": {"code": "Request_BadRequest", "message": "A dependent plan is missing."}}) for _call in calls]
+        return batch(calls, what)
+
+    client.batch = refusing
+    before = len(cloud.pauses)
+    result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure([person("anna", anchors[0]), person("ben", anchors[1])])
+    assert len(cloud.pauses) - before == 1, "between the two looks"
+    assert [user["state"] for user in result["users"]] == ["failed", "failed"]
+    assert "A dependent plan is missing." in result["msg"]
+    assert "And 1 more people are not ready." in result["msg"]
 
 
 def test_a_name_that_somebody_else_has(cloud: Any) -> None:
