@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_user
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import Answer
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import source_anchor
+from lab.entra import users
+from lab.synchronisation import ExportedUser
 
 
 def ensure(cloud: Any, *users: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -80,10 +83,49 @@ def test_two_looks_have_to_agree_before_a_write(cloud: Any, wishes: dict[str, An
     assert len(looks) == 2
 
 
+def test_a_tenant_that_wants_the_advanced_parameters_gets_them(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "onPremisesImmutableId"
+    stricter = replace(users.USERS, filterable={*users.USERS.filterable} - {name}, advanced=(*users.USERS.advanced, name))
+    monkeypatch.setattr(users, "USERS", stricter)
+    people = [person(name, cloud.arrive(name)) for name in ("anna", "ben")]
+    assert ensure(cloud, *people)["summary"]["ready"] == 2
+    cloud.server.clear_requests()
+    cloud.pauses.clear()
+    assert ensure(cloud, *people, person("late", source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")), wait_timeout=20)[
+        "failed"
+    ]
+    outer = [record for record in cloud.server.requests if not record.in_batch and record.path.endswith("$batch")]
+    looks = len(cloud.pauses) + 1
+    assert len(outer) == looks + 2, "one in the simple way in vain, and one for the names"
+
+
+def test_a_person_whom_the_writing_replica_does_not_know_yet(cloud: Any) -> None:
+    anchor = cloud.arrive("anna")
+    client = cloud.client(2000)
+    batch, unknown = client.batch, [3]
+
+    def lagging(calls: Any, what: str) -> Any:
+        if what == "setting the usage location" and unknown[0]:
+            unknown[0] -= 1
+            return [Answer(404, {"error": {"code": "Request_ResourceNotFound", "message": "x"}}) for _call in calls]
+        return batch(calls, what)
+
+    client.batch = lagging
+    result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure([person("anna", anchor)])
+    assert (result["users"][0]["state"], unknown) == ("ready", [0])
+
+
+def test_progress_is_told_when_somebody_arrives(cloud: Any) -> None:
+    anchors = [cloud.arrive("anna"), source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")]
+    change = ExportedUser("add", anchors[1], {"userPrincipalName": "late@lab.example", "displayName": "late"})
+    cloud.on_pause = [lambda: None, lambda: None, lambda: cloud.server.apply(change)]
+    lines: list[str] = []
+    ensure(cloud, person("anna", anchors[0]), person("late", anchors[1]), progress=lines.append)
+    assert lines == ["1 of 2 people are in Entra ID", "2 of 2 people are in Entra ID"]
+
+
 def test_waits_for_an_arrival(cloud: Any) -> None:
     anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
-    from lab.synchronisation import ExportedUser
-
     change = ExportedUser("add", anchor, {"userPrincipalName": "late@lab.example", "displayName": "late"})
     cloud.on_pause = [lambda: None, lambda: cloud.server.apply(change)]
     result = ensure(cloud, person("late", anchor), wait_sleep=5)
@@ -105,6 +147,8 @@ def test_check_mode_waits_for_nobody_writes_nothing_and_predicts(cloud: Any) -> 
     there = cloud.arrive("anna")
     result = ensure(cloud, person("anna", there), person("new", ""), check_mode=True)
     assert not result.get("failed") and result["changed"]
+    assert result["msg"] == "1 of 2 people are ready in Entra ID. 1 are not there yet."
+    assert ensure(cloud, person("anna", there), check_mode=True)["msg"] == "1 of 1 people are ready in Entra ID."
     assert [user["state"] for user in result["users"]] == ["ready", "missing"]
     assert all(set(user["changes"]) == {"usage_location", "licenses"} for user in result["users"])
     assert not [record for record in cloud.server.requests if record.method == "PATCH" or record.path.endswith("assignLicense")]
@@ -144,8 +188,6 @@ def test_a_refusal_that_time_does_not_heal_is_not_repeated(cloud: Any) -> None:
 
 def test_a_name_that_somebody_else_has(cloud: Any) -> None:
     cloud.arrive("anna")
-    from lab.synchronisation import ExportedUser
-
     anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
     cloud.server.apply(ExportedUser("add", anchor, {"userPrincipalName": "anna@lab.example", "displayName": "other"}))
     result = ensure(cloud, person("anna", anchor), wait_timeout=600)
