@@ -198,6 +198,24 @@ def test_a_name_that_somebody_else_has(cloud: Any) -> None:
     assert cloud.user("other")["usageLocation"] is None
 
 
+def test_the_name_of_a_person_who_never_came_belongs_to_somebody(cloud: Any) -> None:
+    cloud.arrive("anna")
+    stranger = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    result = ensure(cloud, person("anna", stranger), wait_timeout=10)
+    assert (result["users"][0]["state"], result["failure_reason"]) == ("conflict", "upn_conflict")
+    assert cloud.user("anna")["id"] in result["msg"]
+    cloud.server.add_user(userPrincipalName="ben@lab.example", displayName="ben")
+    result = ensure(cloud, person("ben", stranger), wait_timeout=10)
+    assert (result["users"][0]["state"], result["failure_reason"]) == ("missing", "wait_timeout")
+    assert "was not joined" in result["msg"]
+
+
+def test_every_seat_can_be_taken(cloud: Any) -> None:
+    people = [person(name, cloud.arrive(name)) for name in ("anna", "ben", "cleo", "dan")]
+    result = ensure(cloud, *people)
+    assert [user["state"] for user in result["users"]] == ["ready", "ready", "ready", "failed"]
+
+
 def test_a_suffix_that_is_not_verified(cloud: Any) -> None:
     anchor = cloud.arrive("anna", userPrincipalName="anna@corp.local")
     item = {**person("anna", anchor), "upn": "anna@corp.local"}
