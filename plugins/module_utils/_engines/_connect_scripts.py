@@ -64,7 +64,6 @@ function Read-Runs($Since) {
             profile = [string]$run.RunProfileName
             number = [int]$run.RunNumber
             result = [string]$run.Result
-            complete = [bool]$run.IsRunComplete
             started = Format-AsUtc $run.StartDate
             ended = Format-AsUtc $run.EndDate
             steps = @($steps)

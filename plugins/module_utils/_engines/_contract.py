@@ -31,7 +31,6 @@ class Run:
     kind: str
     number: int
     result: str
-    complete: bool
     started: datetime
     ended: datetime | None
     counts: dict[str, int] = field(default_factory=dict)
@@ -101,7 +100,6 @@ class Probe:
     version: str | None
     support: str
     support_note: str
-    service_running: bool | None
     services: dict[str, Any]
     state: EngineState | None
     connectors: list[dict[str, Any]]

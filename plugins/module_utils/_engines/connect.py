@@ -32,8 +32,6 @@ _NO_COMMAND = "System.Management.Automation.CommandNotFoundException"
 #: below this build every synchronisation fails, from the day on (learn.microsoft.com, harden-update-ad-fs-pingfederate)
 _FLOOR = (2, 5, 79, 0)
 _FLOOR_FROM = date(2026, 10, 1)
-#: an EndDate before this year is the placeholder of a run that has not ended
-_FIRST_YEAR = 2000
 
 _OTHER_ENGINES = (
     (("FIMSynchronizationService", "MSOnlineSyncScheduler"), "it runs DirSync, which the cloud has refused since 1 April 2021"),
@@ -61,7 +59,6 @@ class ConnectEngine:
         data = answer.data
         services: dict[str, int | None] = data["services"]
         _require_engine(services)
-        service = services["ADSync"]
         support, note = retirement(data["version"], answer.server_utc.date())
         return Probe(
             at=answer.server_utc,
@@ -69,7 +66,6 @@ class ConnectEngine:
             version=data["version"] or None,
             support=support,
             support_note=note,
-            service_running=None if service is None else service == _RUNNING,
             services={
                 name: status if status is None else ("running" if status == _RUNNING else "stopped") for name, status in services.items()
             },
@@ -253,7 +249,7 @@ _KINDS = (("Import", "import"), ("Synchronization", "synchronization"), ("Export
 
 
 def _run(data: dict[str, Any]) -> Run:
-    ended = parse_utc(data["ended"]) if data["ended"] else None
+    started, ended = parse_utc(data["started"]), parse_utc(data["ended"]) if data["ended"] else None
     kind = next((kind for word, kind in _KINDS if word in data["profile"]), "other")
     return Run(
         connector=data["connector"],
@@ -263,9 +259,9 @@ def _run(data: dict[str, Any]) -> Run:
         kind=kind,
         number=data["number"],
         result=data["result"],
-        complete=data["complete"],
-        started=parse_utc(data["started"]),
-        ended=ended if ended is not None and ended.year >= _FIRST_YEAR else None,
+        started=started,
+        # While a run goes on, its EndDate is empty or lies before its StartDate.
+        ended=ended if ended is not None and ended >= started else None,
         counts=step_counts([step["counts"] for step in data["steps"]], kind),
         errors=[error for step in data["steps"] for text in (step["errors"], step["discovery"]) for error in object_errors(text)],
     )

@@ -82,7 +82,6 @@ class ConnectTwins:
                 "profile": run["RunProfileName"],
                 "number": run["RunNumber"],
                 "result": run["Result"],
-                "complete": run["IsRunComplete"],
                 "started": round_trip(run["StartDate"]),
                 "ended": round_trip_or_none(run["EndDate"]),
                 "steps": [

@@ -82,6 +82,31 @@ def test_the_lead_of_the_clock_is_never_told_too_low(lead: float, took: float, w
 
 
 @pytest.mark.parametrize(
+    ("ended", "over"),
+    [
+        ("2026-11-24T12:00:05.0000000Z", True),
+        ("2026-11-24T12:00:00.0000000Z", True),
+        (None, False),
+        ("0001-01-01T00:00:00.0000000Z", False),
+        ("2026-11-24T11:59:59.0000000Z", False),
+    ],
+)
+def test_a_run_is_over_when_its_end_does_not_lie_before_its_start(ended: str | None, over: bool) -> None:
+    run = {"connector": "corp.example", "connector_id": "AB", "profile": "Delta Import", "number": 1, "result": "success", "steps": []}
+    history = {"runs": [{**run, "started": "2026-11-24T12:00:00.0000000Z", "ended": ended}], "events": None}
+    (read,) = probe(history=history).history.runs or []
+    assert (read.ended is not None) is over
+    assert (read.kind, read.on_directory, read.connector_id) == ("import", True, "ab")
+
+
+def test_services_are_told_as_words() -> None:
+    services = {"ADSync": RUNNING, "FIMSynchronizationService": STOPPED, "AADConnectProvisioningAgent": None}
+    assert probe(services=services).services == {
+        "ADSync": "running", "FIMSynchronizationService": "stopped", "AADConnectProvisioningAgent": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("version", "numbers"),
     [("2.6.92.0", (2, 6, 92, 0)), ("2.5.79", (2, 5, 79, 0)), ("2.5", None), ("2.5.x.0", None), ("", None), (None, None)],
 )

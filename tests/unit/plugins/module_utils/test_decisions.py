@@ -35,7 +35,7 @@ def run(
     ended = None if result == "in-progress" else begun + timedelta(seconds=seconds)
     identifier = "ad" if directory else "cloud"
     values = {"connector": identifier, "connector_id": identifier, "on_directory": directory, "profile": profile, "kind": kind, "number": 1}
-    return Run(**{**values, "result": result, "complete": ended is not None, "started": begun, "ended": ended, **more})
+    return Run(**{**values, "result": result, "started": begun, "ended": ended, **more})
 
 
 def cycle(at: float, steps: int = 6, full: bool = False) -> list[Run]:
@@ -227,7 +227,6 @@ def probe(**changes: Any) -> Probe:
         "version": "2.6.92.0",
         "support": "supported",
         "support_note": "",
-        "service_running": True,
     }
     values.update(services={}, state=state, connectors=[], history=blank, problems={}, blocker=None)
     engine = {name: changes.pop(name) for name in list(changes) if name in ("enabled", "suspended", "staging")}
