@@ -39,6 +39,9 @@ def test_own_cycle_is_started_followed_and_verified(make_estate: MakeEstate) -> 
     assert set(result["evidence"]) == {"scheduler", "events", "run_history"}
     assert len(estate.sync.cycles) == 1
     assert estate.sync.cycles[0].origin == "manual"
+    assert result["msg"] == "The delta cycle was started and has finished, and its results are verified."
+    assert result["diff"]["before"] == {"carried_since": None}
+    assert set(result["diff"]["after"]) == {"carried_since", "ownership", "state", "changes"}
     assert any("starting" in line for line in seen)
     assert estate.sync.windows.task_names() == []
     log = estate.wsman.log
@@ -53,6 +56,9 @@ def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate)
     assert again["changed"] is False
     assert again["sync"]["ownership"] == "foreign"
     assert again["sync"]["state"] == "verified"
+    assert again["diff"]["before"] == again["diff"]["after"] == {"carried_since": again["sync"]["since"]}
+    assert again["sync"]["finished_at"] >= again["sync"]["started_at"]
+    assert again["sync"]["duration"] > 0
     assert len(estate.sync.cycles) == 1
     assert roads.trigger(estate, max_age=60)["changed"] is False
     assert roads.trigger(estate, max_age=0)["changed"] is True
@@ -247,6 +253,17 @@ def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
     assert len(estate.sync.cycles) == 1
 
 
+def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.3)
+    monkeypatch.setattr(roads.RemoteShell, "RETRY_PAUSES", (0.1, 0.1, 0.1))
+    estate = make_estate(cycle_seconds=3)
+    estate.faults.arm("close_connection", verb="Receive", skip=2, after=False)
+    result = roads.trigger(estate)
+    assert estate.faults.active() == []
+    assert (result["sync"]["ownership"], result["sync"]["state"]) == ("own", "verified")
+    assert len(estate.sync.cycles) == 1
+
+
 def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=5)
@@ -408,6 +425,7 @@ def test_caller_without_rights_on_events_and_tasks(make_estate: MakeEstate) -> N
     result = roads.trigger(estate, "svc-limited")
     assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "finished")
     assert result["evidence"] == ["scheduler"]
+    assert result["msg"] == "The delta cycle was started and has finished."
     assert result["runs"] == []
     assert any("scheduled task" in warning for warning in result["warnings"])
     assert any("events" in warning for warning in result["warnings"])
