@@ -15,7 +15,8 @@ author:
 description:
   - Creates user accounts over LDAP with TLS, or corrects those that exist, with password, manager and group membership.
   - The whole batch is checked before the first write. When anything is wrong with it, nothing is written.
-  - Half-made accounts (disabled, and no password was ever set) are completed.
+  - Half-made accounts (disabled, and no password was ever set) are completed. A password that has to be changed at the first
+    logon looks the same in the directory, so with O(users[].password_must_change) this takes O(users[].enabled=true) as well.
   - A person is known by the user principal name (O(users[].upn)).
   - Returns the moment that a directory synchronisation has to cover (RV(watermark)).
 extends_documentation_fragment:

@@ -95,8 +95,10 @@ def plan_account(wish: Wish, entry: Entry | None, *, always_password: bool) -> P
     wanted = {"userPrincipalName": [wish.upn], "sAMAccountName": [wish.sam], **wish.attributes}
     replace = {name: list(values) for name, values in wanted.items() if sorted(entry.texts(name)) != sorted(values)}
     control = int(entry.text("userAccountControl") or _NORMAL_ACCOUNT)
-    # Disabled, and no password was ever set: an account that somebody began and did not finish.
-    half_made = bool(control & _DISABLED) and (entry.text("pwdLastSet") or "0") == "0" and wish.enabled is not False
+    # Disabled, and no password was ever set: an account that somebody began and did not finish. A password that has to be changed
+    # looks the same, so where such ones are given, an account that was disabled on purpose must not be enabled by guessing.
+    half_made = bool(control & _DISABLED) and (entry.text("pwdLastSet") or "0") == "0"
+    half_made = half_made and (wish.enabled is True if wish.must_change else wish.enabled is not False)
     enable = wish.enabled if wish.enabled is not None else (True if half_made else None)
     wanted_control = control if enable is None else (control & ~_DISABLED if enable else control | _DISABLED)
     plan = Plan(

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,37 @@ def test_half_made_account_is_completed(samba: SambaDirectory) -> None:
     assert ensure(samba, {"upn": "half.made@lab.example", "display_name": "Half Made"})["changed"] is False
 
 
+def test_passwords_are_set_once_unless_always(samba: SambaDirectory) -> None:
+    person = {"upn": "penny@lab.example", "display_name": "Penny", "password_must_change": True, "attributes": {"info": "a note"}}
+    created = ensure(samba, person)
+    assert created["failure_reason"] is None, created["msg"]
+    made = entry(samba, "penny@lab.example", "info")
+    assert (made.text("pwdLastSet"), made.text("info")) == ("0", "a note")
+    assert ensure(samba, person, initial_password="Another-Passw0rd.2")["changed"] is False
+    plain = {**person, "password_must_change": False}
+    always = ensure(samba, plain, initial_password="Another-Passw0rd.2", update_password="always")
+    assert always["accounts"][0]["changes"] == ["password"]
+    assert entry(samba, "penny@lab.example").text("pwdLastSet") != "0"
+    with Directory(replace(options(samba), username="penny@lab.example", password="Another-Passw0rd.2")) as directory:
+        assert directory.base_dn == "DC=lab,DC=test"
+
+
 def test_disabled_on_purpose_stays_disabled(samba: SambaDirectory) -> None:
     ensure(samba, {"upn": "leaver@lab.example", "display_name": "Leaver"})
     ensure(samba, {"upn": "leaver@lab.example", "display_name": "Leaver", "enabled": False})
     assert ensure(samba, {"upn": "leaver@lab.example", "display_name": "Leaver"})["changed"] is False
     assert entry(samba, "leaver@lab.example").text("userAccountControl") == "514"
+
+
+def test_an_unused_account_that_was_disabled_on_purpose_stays_disabled(samba: SambaDirectory) -> None:
+    person = {"upn": "noshow@lab.example", "display_name": "No Show", "password_must_change": True}
+    ensure(samba, person)
+    ensure(samba, {**person, "enabled": False})
+    assert ensure(samba, person)["changed"] is False
+    assert entry(samba, "noshow@lab.example").text("userAccountControl") == "514"
+    asked = ensure(samba, {**person, "enabled": True})
+    assert asked["accounts"][0]["action"] == "repaired"
+    assert entry(samba, "noshow@lab.example").text("userAccountControl") == "512"
 
 
 def test_manager_of_the_same_batch_and_a_move(samba: SambaDirectory) -> None:
