@@ -42,11 +42,9 @@ def trigger(
     try:
         wanted = read_wanted(params, now, check_mode)
         known.update(blank_result(wanted.since, params["type"]))
-        found, unseen = _look(shells, params["engine"], history_seconds(wanted, now))
-        name, shell, engine, probe = found[0] if len(shells) == 1 else choose_active([(one, one[0], one[3]) for one in found], unseen)
+        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(wanted, now))
         known["server"] = name
-        with failures_named():
-            result = ensure_sync(engine, shell, probe, wanted, lambda line: progress(f"{name}: {line}"))
+        result = ensure_sync(engine, shell, probe, wanted, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:
@@ -54,26 +52,26 @@ def trigger(
         raise
 
 
-def _look(
+def _find_active(
     shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float
-) -> tuple[list[tuple[str, RemoteShell, Engine, Probe]], dict[str, HybridIdentityError]]:
-    """The servers whose engine can be looked at, and why the others cannot. A single server is told about, whatever it is like."""
+) -> tuple[tuple[str, RemoteShell, Engine, Probe], dict[str, HybridIdentityError]]:
+    """The only server, whatever it is like, or the active one of several; and why the engines of others could not be looked at."""
+    if len(shells) == 1:
+        name, shell = shells[0]
+        with failures_named():
+            return (name, shell, *find_engine(shell, engine, seconds)), {}
     found: list[tuple[str, RemoteShell, Engine, Probe]] = []
     unseen: dict[str, HybridIdentityError] = {}
     for name, shell in shells:
         try:
             with failures_named():
                 driver, probe = find_engine(shell, engine, seconds)
-        except HybridIdentityError as error:
-            if len(shells) == 1:
-                raise
-            unseen[name] = error
-            continue
-        if probe.state is None and probe.blocker is not None and len(shells) > 1:
-            unseen[name] = probe.blocker
-        else:
+            if probe.state is None and probe.blocker is not None:
+                raise probe.blocker
             found.append((name, shell, driver, probe))
-    return found, unseen
+        except HybridIdentityError as error:
+            unseen[name] = error
+    return choose_active([(one, one[0], one[3]) for one in found], unseen), unseen
 
 
 def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:

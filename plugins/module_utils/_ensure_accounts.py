@@ -190,10 +190,10 @@ class _Batch:
             self.written.add(wish.upn)
 
     def _read_back(self) -> None:
-        for entry in find_accounts(self.directory, self.wishes):
-            for wish in self.wishes:
-                if (entry.text("userPrincipalName") or "").lower() == wish.upn.lower():
-                    self.entries[wish.upn] = entry
+        found = find_accounts(self.directory, self.wishes)
+        for wish in self.wishes:
+            entry, _held = match(wish, found)
+            self.entries[wish.upn] = entry or self.entries[wish.upn]
 
     def _settle(self) -> None:
         """Let the moment of the last write pass, so that a cycle which starts now begins after it in every clock."""

@@ -10,7 +10,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 from urllib.parse import quote
 
 from ._failure import HybridIdentityError
-from ._graph._client import MOST_IN_BATCH, Answer, Call, GraphClient
+from ._graph._client import Answer, Call, GraphClient
 from ._graph._failures import GraphFailure
 from ._graph._people import SELECTED, Person, free_seats, is_settled, judge, resolve_licences, source_anchor
 
@@ -208,21 +208,19 @@ class CloudUsers:
         waiting = list(people)
         until = self._clock() + SETTLING_TIME
         while waiting:
-            again: list[Person] = []
-            for start in range(0, len(waiting), MOST_IN_BATCH):
-                few = waiting[start : start + MOST_IN_BATCH]
-                try:
-                    answers = self._client.batch([calls[id(person)] for person in few], what)
-                except GraphFailure as fault:  # what was written before must stay in the result
-                    for person in [*again, *waiting[start:]]:
-                        person.fail("failed", fault.reason, f"{person.upn}: {fault.message}")
-                    return
-                for person, answer in zip(few, answers):
-                    if _settling(person, answer) and self._clock() < until:
-                        again.append(person)
-                    elif not answer.ok:
-                        failure = answer.failure(f"{what} of {person.upn}", permission)
-                        person.fail("failed", failure.reason, failure.message)
+            try:
+                answers = self._client.batch([calls[id(person)] for person in waiting], what)
+            except GraphFailure as fault:  # what was written before must stay in the result
+                answers = [Answer(0, {}, fault=fault)] * len(waiting)
+            again = []
+            for person, answer in zip(waiting, answers):
+                if _settling(person, answer) and self._clock() < until:
+                    again.append(person)
+                elif answer.fault:
+                    person.fail("failed", answer.fault.reason, f"{person.upn}: {answer.fault.message}")
+                elif not answer.ok:
+                    failure = answer.failure(f"{what} of {person.upn}", permission)
+                    person.fail("failed", failure.reason, failure.message)
             waiting = again
             if waiting:
                 self._sleep(_SETTLING_PAUSE)

@@ -34,11 +34,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `body` is a dict, empty when there was none."""
+    """What came back; `body` is a dict, empty when there was none. Status 0: nothing did, and `fault` is why, where that is known."""
 
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Optional[GraphFailure] = None
 
     @property
     def ok(self) -> bool:
@@ -67,7 +68,7 @@ class Answer:
 
     def failure(self, what: str, permission: str = "") -> GraphFailure:
         """The failure that this answer is."""
-        return refused(what, self.status, self.code, self.message, permission)
+        return self.fault or refused(what, self.status, self.code, self.message, permission)
 
     def pause(self, attempt: int) -> float:
         """Seconds to wait before the next try: what Graph asks for, else longer and longer."""
@@ -152,14 +153,19 @@ class GraphClient:
 
         Returns:
             The answers, in the order of the requests. One that is still throttled when the time is over stays so, and one that
-            Graph left out has the status 0: what became of the others must not be lost with them.
+            did not come has the status 0: what became of the others must not be lost with them.
 
         Raises:
-            GraphFailure: as `call`.
+            GraphFailure: as `call`, when it fails before the first answers.
         """
         answers: list[Answer] = []
         for start in range(0, len(calls), MOST_IN_BATCH):
-            answers.extend(self._batch(calls[start : start + MOST_IN_BATCH], what))
+            try:
+                answers.extend(self._batch(calls[start : start + MOST_IN_BATCH], what))
+            except GraphFailure as fault:
+                if not answers:
+                    raise
+                return [*answers, *(Answer(0, {}, fault=fault) for _call in calls[start:])]
         return answers
 
     def _batch(self, calls: Sequence[Call], what: str) -> list[Answer]:

@@ -12,9 +12,13 @@ import pytest
 from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_users import CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import Answer
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._failures import GraphFailure
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import source_anchor
 from lab.entra import users
 from lab.synchronisation import ExportedUser
+
+#: the source anchor of somebody whom the tenant does not know
+STRANGER = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
 
 
 def ensure(cloud: Any, *users: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def test_everything_and_again(cloud: Any) -> None:
 
 def test_what_is_told_of_a_person(cloud: Any) -> None:
     anchor = cloud.arrive("anna")
-    stranger = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    stranger = STRANGER
     result = ensure(cloud, person("anna", anchor), {**person("late", stranger), "usage_location": ""}, wait_timeout=5)
     anna, late = result["users"]
     user = cloud.user("anna")
@@ -91,9 +95,7 @@ def test_a_tenant_that_wants_the_advanced_parameters_gets_them(cloud: Any, monke
     assert ensure(cloud, *people)["summary"]["ready"] == 2
     cloud.server.clear_requests()
     cloud.pauses.clear()
-    assert ensure(cloud, *people, person("late", source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")), wait_timeout=20)[
-        "failed"
-    ]
+    assert ensure(cloud, *people, person("late", STRANGER), wait_timeout=20)["failed"]
     outer = [record for record in cloud.server.requests if not record.in_batch and record.path.endswith("$batch")]
     looks = len(cloud.pauses) + 1
     assert len(outer) == looks + 2, "one in the simple way in vain, and one for the names"
@@ -116,7 +118,7 @@ def test_a_person_whom_the_writing_replica_does_not_know_yet(cloud: Any) -> None
 
 
 def test_progress_is_told_when_somebody_arrives(cloud: Any) -> None:
-    anchors = [cloud.arrive("anna"), source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")]
+    anchors = [cloud.arrive("anna"), STRANGER]
     change = ExportedUser("add", anchors[1], {"userPrincipalName": "late@lab.example", "displayName": "late"})
     cloud.on_pause = [lambda: None, lambda: None, lambda: cloud.server.apply(change)]
     lines: list[str] = []
@@ -125,7 +127,7 @@ def test_progress_is_told_when_somebody_arrives(cloud: Any) -> None:
 
 
 def test_waits_for_an_arrival(cloud: Any) -> None:
-    anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    anchor = STRANGER
     change = ExportedUser("add", anchor, {"userPrincipalName": "late@lab.example", "displayName": "late"})
     cloud.on_pause = [lambda: None, lambda: cloud.server.apply(change)]
     result = ensure(cloud, person("late", anchor), wait_sleep=5)
@@ -135,7 +137,7 @@ def test_waits_for_an_arrival(cloud: Any) -> None:
 
 
 def test_missing_when_the_time_is_over(cloud: Any) -> None:
-    there, anchor = cloud.arrive("anna"), source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    there, anchor = cloud.arrive("anna"), STRANGER
     result = ensure(cloud, person("late", anchor), person("anna", there), wait_timeout=30)
     assert result["failed"] and result["failure_reason"] == "wait_timeout"
     assert [user["state"] for user in result["users"]] == ["missing", "ready"]
@@ -188,7 +190,7 @@ def test_a_refusal_that_time_does_not_heal_is_not_repeated(cloud: Any) -> None:
 
 def test_a_name_that_somebody_else_has(cloud: Any) -> None:
     cloud.arrive("anna")
-    anchor = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    anchor = STRANGER
     cloud.server.apply(ExportedUser("add", anchor, {"userPrincipalName": "anna@lab.example", "displayName": "other"}))
     result = ensure(cloud, person("anna", anchor), wait_timeout=600)
     assert result["failure_reason"] == "upn_conflict"
@@ -200,7 +202,7 @@ def test_a_name_that_somebody_else_has(cloud: Any) -> None:
 
 def test_the_name_of_a_person_who_never_came_belongs_to_somebody(cloud: Any) -> None:
     cloud.arrive("anna")
-    stranger = source_anchor("x", None, "f7cc07d7-7c15-447d-876d-c01b0e5a9e38")
+    stranger = STRANGER
     result = ensure(cloud, person("anna", stranger), wait_timeout=10)
     assert (result["users"][0]["state"], result["failure_reason"]) == ("conflict", "upn_conflict")
     assert cloud.user("anna")["id"] in result["msg"]
@@ -297,20 +299,37 @@ def test_what_was_written_before_a_fault_stays_in_the_result(cloud: Any) -> None
 def test_those_who_were_served_are_told_from_those_who_were_not(cloud: Any, at_call: int, requests: int, ready: int) -> None:
     people = [person(f"p{number}", cloud.arrive(f"p{number}"), ()) for number in range(25)]
     client = cloud.client(2000)
-    batch, calls = client.batch, []
+    call, calls = client.call, []
 
-    def failing(few: Any, what: str) -> Any:
+    def failing(one: Any, what: str) -> Any:
         calls.extend([what] * (what == "setting the usage location"))
         if what == "setting the usage location" and len(calls) == at_call:
             cloud.server.throttle(requests, retry_after=5000)
-        return batch(few, what)
+        return call(one, what)
 
-    client.batch = failing
+    client.call = failing
     result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure(people)
     assert result["summary"] == {"ready": ready, "missing": 0, "conflict": 0, "failed": 25 - ready, "changed": ready}
     assert {user["failure_reason"] for user in result["users"]} == {None, "graph_throttled"}
     written = {user["userPrincipalName"] for user in cloud.server.users() if user["usageLocation"]}
     assert written == {user["upn"] for user in result["users"] if user["changed"]}
+
+
+def test_a_tenant_that_goes_away_between_two_batches(cloud: Any) -> None:
+    people = [person(f"p{number}", cloud.arrive(f"p{number}"), ()) for number in range(25)]
+    client = cloud.client(2000)
+    call, batches = client.call, []
+
+    def going(one: Any, what: str) -> Any:
+        batches.extend([what] * (what == "setting the usage location"))
+        if len(batches) == 2:
+            raise GraphFailure("unreachable", "Gone.")
+        return call(one, what)
+
+    client.call = going
+    result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure(people)
+    assert result["summary"] == {"ready": 20, "missing": 0, "conflict": 0, "failed": 5, "changed": 20}
+    assert {user["msg"] for user in result["users"][20:]} == {f"{one['upn']}: Gone." for one in people[20:]}
 
 
 def test_licences_that_are_held_stay(cloud: Any) -> None:
