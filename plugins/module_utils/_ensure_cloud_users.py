@@ -143,6 +143,8 @@ class CloudUsers:
         owners = dict(zip((id(person) for person in strangers), self._client.batch(calls, "looking for names") if calls else []))
         for person in late:
             owner = owners.get(id(person))
+            if owner is not None and owner.fault:
+                raise owner.fault
             if owner is not None and owner.ok and owner.body.get("onPremisesImmutableId"):
                 text = (
                     f"{person.upn}: this user principal name belongs to another synchronised person in the tenant ({owner.body.get('id')})."

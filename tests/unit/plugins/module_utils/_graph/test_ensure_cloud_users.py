@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -330,6 +331,24 @@ def test_a_tenant_that_goes_away_between_two_batches(cloud: Any) -> None:
     result = CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock).ensure(people)
     assert result["summary"] == {"ready": 20, "missing": 0, "conflict": 0, "failed": 5, "changed": 20}
     assert {user["msg"] for user in result["users"][20:]} == {f"{one['upn']}: Gone." for one in people[20:]}
+
+
+def test_names_that_cannot_be_looked_up_are_not_free(cloud: Any) -> None:
+    strangers = [source_anchor("x", None, str(uuid.uuid4())) for _number in range(25)]
+    client = cloud.client(2000)
+    call, batches = client.call, []
+
+    def going(one: Any, what: str) -> Any:
+        batches.extend([what] * (what == "looking for names"))
+        if len(batches) == 2:
+            raise GraphFailure("unreachable", "Gone.")
+        return call(one, what)
+
+    client.call = going
+    with pytest.raises(HybridIdentityError, match="Gone"):
+        CloudUsers(client, sleep=cloud.sleep, clock=cloud.clock, wait_timeout=5).ensure(
+            [person(f"p{n}", one) for n, one in enumerate(strangers)]
+        )
 
 
 def test_licences_that_are_held_stay(cloud: Any) -> None:
