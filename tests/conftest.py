@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""What the tests share: estates, with PowerShell and with twins, and the closing words on both."""
+"""What the tests share: estates, with PowerShell and with fakes, and the closing words on both."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from lab.estate import Estate, EstateOptions
 _ran: collections.Counter[str] = collections.Counter()
 
 
-@pytest.fixture(scope="session", params=["twins", "powershell"])
+@pytest.fixture(scope="session", params=["fakes", "powershell"])
 def scripts_with(request: pytest.FixtureRequest) -> str:
-    """Every test that asks for it runs twice: with the twins, and with the shipped scripts in PowerShell."""
+    """Every test that asks for it runs twice: with the fakes, and with the shipped scripts in PowerShell."""
     if request.param == "powershell" and POWERSHELL is None:
         pytest.skip(NO_POWERSHELL)
     return str(request.param)
@@ -67,10 +67,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many tests ran with PowerShell and how many with twins, and why; and which statements of the scripts ran."""
+    """Say how many tests ran with PowerShell and how many with fakes, and why; and which statements of the scripts ran."""
     write = terminalreporter.write_line
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
-    write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['twins']} ran their Python twins ({why})")
+    write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
     measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
     if measure is None or not measure.exists() or not _ran["powershell"]:
         return

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
 #
-# The tests of the roads with every ansible-core from 2.16 on that a Python on this machine can run, one environment each.
+# The tests of the transports with every ansible-core from 2.16 on that a Python on this machine can run, one environment each.
 # Usage: tools/matrix.sh [2.16 2.19 ...]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -43,7 +43,7 @@ for core in "${cores[@]}"; do
     fi
     version=$("$environment/bin/python" -c 'import ansible.release as r, sys; print(r.__version__, "on Python %d.%d" % sys.version_info[:2])')
     log="$environment/log"
-    if "$environment/bin/python" -m pytest -q tests/unit tests/integration/test_roads.py tests/integration/test_onboarding.py -k 'not cost_of' >"$log" 2>&1; then
+    if "$environment/bin/python" -m pytest -q tests/unit tests/integration/test_transports.py tests/integration/test_onboarding.py -k 'not cost_of' >"$log" 2>&1; then
         echo "matrix: ansible-core $version ok: $(grep -E ' passed' "$log" | tail -n 1)"
     else
         echo "matrix: ansible-core $version FAILED"

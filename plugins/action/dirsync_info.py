@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.hybrid.identity.plugins.module_utils._dirsync import inform
-from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_options import INFO_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._trigger import inform
 from ansible_collections.hybrid.identity.plugins.plugin_utils._action import ConnectionAction
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.hybrid.identity.plugins.module_utils._dirsync import trigger
-from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_options import TRIGGER_EXCLUSIVE, TRIGGER_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import TRIGGER_EXCLUSIVE, TRIGGER_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._trigger import trigger
 from ansible_collections.hybrid.identity.plugins.plugin_utils._action import ConnectionAction
 
 

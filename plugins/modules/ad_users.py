@@ -240,9 +240,9 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._connec
     DirectoryOptions,
     DirectoryRefusal,
 )
-from ansible_collections.hybrid.identity.plugins.module_utils._ensure_accounts import ensure_accounts
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts import ensure_accounts
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._module import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 
 USER_OPTIONS: dict[str, Any] = {
     "upn": {"type": "str", "required": True},

@@ -194,11 +194,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_users import SETTLING_TIME, CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import GraphClient
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._ensure_cloud_users import SETTLING_TIME, CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._module import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **GRAPH_OPTIONS,

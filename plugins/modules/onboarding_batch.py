@@ -161,7 +161,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS, are_given
-from ansible_collections.hybrid.identity.plugins.module_utils._module import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._people import Batch, Defaults, check
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._table import Table, read_csv, read_people
 

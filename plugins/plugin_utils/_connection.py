@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The default road: the task's own connection plugin (winrm, psrp, ssh, ...). Private to the collection."""
+"""The default transport: the task's own connection plugin (winrm, psrp, ssh, ...). Private to the collection."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import procedures
 import pytest
-import roads
 from estates import MakeEstate
 
 from lab.estate import Estate
@@ -28,7 +28,7 @@ def _now() -> str:
 def test_own_cycle_is_started_followed_and_verified(make_estate: MakeEstate) -> None:
     estate = make_estate()
     seen: list[str] = []
-    result = roads.trigger(estate, progress=seen.append)
+    result = procedures.trigger(estate, progress=seen.append)
     assert result["changed"] is True
     assert set(result) >= KEYS
     assert result["sync"]["ownership"] == "own"
@@ -51,8 +51,8 @@ def test_own_cycle_is_started_followed_and_verified(make_estate: MakeEstate) -> 
 def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = _now()
-    assert roads.trigger(estate, since=since)["changed"] is True
-    again = roads.trigger(estate, since=since)
+    assert procedures.trigger(estate, since=since)["changed"] is True
+    again = procedures.trigger(estate, since=since)
     assert again["changed"] is False
     assert again["sync"]["ownership"] == "foreign"
     assert again["sync"]["state"] == "verified"
@@ -60,18 +60,18 @@ def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate)
     assert again["sync"]["finished_at"] >= again["sync"]["started_at"]
     assert again["sync"]["duration"] > 0
     assert len(estate.sync.cycles) == 1
-    assert roads.trigger(estate, max_age=60)["changed"] is False
-    assert roads.trigger(estate, max_age=0)["changed"] is True
+    assert procedures.trigger(estate, max_age=60)["changed"] is False
+    assert procedures.trigger(estate, max_age=0)["changed"] is True
 
 
 def test_check_mode_reads_and_predicts(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = _now()
-    predicted = roads.trigger(estate, check_mode=True, since=since)
+    predicted = procedures.trigger(estate, check_mode=True, since=since)
     assert predicted["changed"] is True
     assert estate.sync.cycles == []
-    roads.trigger(estate, since=since)
-    predicted = roads.trigger(estate, check_mode=True, since=since)
+    procedures.trigger(estate, since=since)
+    predicted = procedures.trigger(estate, check_mode=True, since=since)
     assert predicted["changed"] is False
     assert len(estate.sync.cycles) == 1
 
@@ -79,17 +79,17 @@ def test_check_mode_reads_and_predicts(make_estate: MakeEstate) -> None:
 def test_full_cycle_and_a_delta_does_not_stand_in_for_it(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = _now()
-    roads.trigger(estate, since=since)
-    result = roads.trigger(estate, since=since, type="full")
+    procedures.trigger(estate, since=since)
+    result = procedures.trigger(estate, since=since, type="full")
     assert result["changed"] is True
     assert result["runs"][0]["profile"] == "Full Import"
-    assert roads.trigger(estate, since=since, type="full")["changed"] is False
-    assert roads.trigger(estate, since=since)["changed"] is False
+    assert procedures.trigger(estate, since=since, type="full")["changed"] is False
+    assert procedures.trigger(estate, since=since)["changed"] is False
 
 
 def test_without_waiting_it_ends_when_the_cycle_is_seen(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=3)
-    result = roads.trigger(estate, wait=False)
+    result = procedures.trigger(estate, wait=False)
     assert result["sync"]["state"] == "confirmed"
     assert result["changed"] is True
     assert estate.sync.engine.in_progress
@@ -106,7 +106,7 @@ def test_foreign_cycle_past_its_import_does_not_count(make_estate: MakeEstate) -
     estate = make_estate(cycle_seconds=1.5)
     estate.sync.start_cycle()
     _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began and len(estate.sync.engine.history) > 1)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["changed"] is True
     assert result["sync"]["ownership"] == "own"
     assert len(estate.sync.cycles) == 2
@@ -119,8 +119,8 @@ def test_foreign_cycle_that_covers_it_is_awaited_and_counts(make_estate: MakeEst
     since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
     estate.sync.start_cycle()
     _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began)
-    assert roads.trigger(estate, since=since, check_mode=True)["sync"]["ownership"] == "foreign"
-    result = roads.trigger(estate, since=since)
+    assert procedures.trigger(estate, since=since, check_mode=True)["sync"]["ownership"] == "foreign"
+    result = procedures.trigger(estate, since=since)
     assert result["changed"] is False
     assert result["sync"]["ownership"] == "foreign"
     assert result["sync"]["state"] == "verified"
@@ -133,7 +133,7 @@ def test_connector_running_by_hand_is_waited_for(make_estate: MakeEstate) -> Non
     connector = estate.sync.engine.connectors[1]
     threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 1.5)).start()
     _until(lambda: estate.sync.engine.busy is not None)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["sync"]["ownership"] == "own"
     assert result["sync"]["state"] == "verified"
 
@@ -142,7 +142,7 @@ def test_two_tasks_at_once(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.5)
     results: list[dict[str, Any]] = []
     began = datetime.now(timezone.utc)
-    threads = [threading.Thread(target=lambda: results.append(roads.trigger(estate))) for _unused in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(procedures.trigger(estate))) for _unused in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -157,10 +157,10 @@ def test_two_tasks_at_once(make_estate: MakeEstate) -> None:
 
 
 def test_accepted_but_nothing_starts(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
     estate = make_estate()
     estate.sync.arm("accepted_but_nothing_starts")
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] == "not_confirmed"
     assert result["failed"] is True
     assert result["sync"]["state"] == "started"
@@ -170,7 +170,7 @@ def test_accepted_but_nothing_starts(make_estate: MakeEstate, monkeypatch: pytes
 def test_slow_start_is_waited_for(make_estate: MakeEstate) -> None:
     estate = make_estate()
     estate.sync.arm("slow_start", seconds=1.5)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["sync"]["state"] == "verified"
     assert len(estate.sync.cycles) == 1
 
@@ -183,7 +183,7 @@ def _break_the_start(estate: Estate) -> None:
 def test_start_lost_with_the_connection_after_it_was_carried_out(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=3)
     _break_the_start(estate)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] is None
     assert result["sync"]["ownership"] == "unconfirmed"
     assert result["sync"]["state"] == "verified"
@@ -192,28 +192,28 @@ def test_start_lost_with_the_connection_after_it_was_carried_out(make_estate: Ma
 
 
 def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
     estate = make_estate()
     estate.faults.arm("close_connection", verb="Command", skip=1)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] == "not_confirmed"
     assert estate.sync.cycles == []
 
 
 def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=3)
     _break_the_start(estate)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert (result["sync"]["ownership"], result["sync"]["state"]) == ("unconfirmed", "verified")
     assert len(result["runs"]) == 6
 
 
 def test_start_lost_without_waiting(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=4)
     _break_the_start(estate)
-    result = roads.trigger(estate, wait=False)
+    result = procedures.trigger(estate, wait=False)
     assert (result["sync"]["ownership"], result["sync"]["state"]) == ("unconfirmed", "confirmed")
     assert len(estate.sync.cycles) == 1
 
@@ -229,45 +229,45 @@ def _end_before_the_answer(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> N
         return answer
 
     monkeypatch.setitem(cmdlets, "Start-ADSyncSyncCycle", start_and_end)
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
 
 
 def test_a_cycle_too_short_to_be_seen_is_proven_by_its_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     estate = make_estate(cycle_seconds=0.3, connect={"next_start_known": False})
     _end_before_the_answer(estate, monkeypatch)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "verified")
     assert len(result["runs"]) == 6
     estate.sync.arm("directory_unreachable")
-    assert roads.trigger(estate)["failure_reason"] == "connector_unreachable"
+    assert procedures.trigger(estate)["failure_reason"] == "connector_unreachable"
     assert len(estate.sync.cycles) == 2
     estate.sync.arm("accepted_but_nothing_starts")
-    assert roads.trigger(estate)["failure_reason"] == "not_confirmed", "the cycle before is no trace of this start"
+    assert procedures.trigger(estate)["failure_reason"] == "not_confirmed", "the cycle before is no trace of this start"
 
 
 def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.0)
     estate.faults.arm("close_connection", verb="Receive")  # strikes the probe
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["sync"]["state"] == "verified"
     assert len(estate.sync.cycles) == 1
 
 
 def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.3)
-    monkeypatch.setattr(roads.RemoteShell, "RETRY_PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.3)
+    monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", (0.1, 0.1, 0.1))
     estate = make_estate(cycle_seconds=3)
     estate.faults.arm("close_connection", verb="Receive", skip=2, after=False)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert estate.faults.active() == []
     assert (result["sync"]["ownership"], result["sync"]["state"]) == ("own", "verified")
     assert len(estate.sync.cycles) == 1
 
 
 def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=5)
-    result = roads.trigger(estate, wait_timeout=1)
+    result = procedures.trigger(estate, wait_timeout=1)
     assert result["failure_reason"] == "wait_timeout"
     assert result["sync"]["state"] == "confirmed"
     assert result["changed"] is True
@@ -277,7 +277,7 @@ def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=5)
     estate.sync.start_cycle()
     _until(lambda: estate.sync.cycles)
-    result = roads.trigger(estate, wait_timeout=1)
+    result = procedures.trigger(estate, wait_timeout=1)
     assert result["failure_reason"] == "busy_timeout"
     assert result["changed"] is False
 
@@ -299,7 +299,7 @@ def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
 )
 def test_refusals(make_estate: MakeEstate, changes: dict[str, Any], reason: str) -> None:
     estate = make_estate(connect=changes)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] == reason
     assert set(result) >= KEYS
     assert "\n" not in result["msg"]
@@ -308,7 +308,7 @@ def test_refusals(make_estate: MakeEstate, changes: dict[str, Any], reason: str)
 
 def test_proceeding_on_purpose(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"staging": True, "enabled": False})
-    result = roads.trigger(estate, on_staging="proceed", on_disabled="proceed")
+    result = procedures.trigger(estate, on_staging="proceed", on_disabled="proceed")
     assert result["sync"]["state"] == "verified"
     assert [run["profile"] for run in result["runs"]].count("Export") == 0
 
@@ -325,7 +325,7 @@ def test_proceeding_on_purpose(make_estate: MakeEstate) -> None:
 )
 def test_no_way_in(make_estate: MakeEstate, user: str, changes: dict[str, Any], reason: str) -> None:
     estate = make_estate()
-    result = roads.trigger(estate, user, connect=changes)
+    result = procedures.trigger(estate, user, connect=changes)
     assert result["failure_reason"] == reason
     assert "\n" not in result["msg"]
     assert "wrong-Passw0rd" not in str(result)
@@ -347,7 +347,7 @@ def test_no_way_in(make_estate: MakeEstate, user: str, changes: dict[str, Any], 
 def test_runs_that_could_not_do_their_work(make_estate: MakeEstate, fault: dict[str, Any], reason: str) -> None:
     estate = make_estate()
     estate.sync.arm(**fault)
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] == reason
     assert result["sync"]["state"] == "verified"
     assert result["changed"] is True
@@ -357,32 +357,32 @@ def test_runs_that_could_not_do_their_work(make_estate: MakeEstate, fault: dict[
 def test_object_errors_fail_only_when_asked(make_estate: MakeEstate) -> None:
     estate = make_estate()
     estate.sync.arm("run_result", times=2, kind="cloud", profile="Export", result="completed-export-errors")
-    assert roads.trigger(estate)["failure_reason"] is None
-    assert roads.trigger(estate, fail_on="errors")["failure_reason"] == "object_errors"
+    assert procedures.trigger(estate)["failure_reason"] is None
+    assert procedures.trigger(estate, fail_on="errors")["failure_reason"] == "object_errors"
 
 
 def test_covering_cycle_that_failed_does_not_count(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = _now()
     estate.sync.arm("directory_unreachable")
-    roads.trigger(estate, since=since)
-    assert roads.trigger(estate, since=since)["changed"] is True
+    procedures.trigger(estate, since=since)
+    assert procedures.trigger(estate, since=since)["changed"] is True
 
 
 def test_minimum_interval(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    roads.trigger(estate)
-    assert roads.trigger(estate, min_interval=60)["failure_reason"] == "too_soon"
-    assert roads.trigger(estate, min_interval=60, check_mode=True)["failure_reason"] == "too_soon"
+    procedures.trigger(estate)
+    assert procedures.trigger(estate, min_interval=60)["failure_reason"] == "too_soon"
+    assert procedures.trigger(estate, min_interval=60, check_mode=True)["failure_reason"] == "too_soon"
     assert len(estate.sync.cycles) == 1
     time.sleep(2)
-    assert roads.trigger(estate, min_interval=1)["sync"]["state"] == "verified"
+    assert procedures.trigger(estate, min_interval=1)["sync"]["state"] == "verified"
 
 
 def test_a_moment_just_ahead_is_waited_for(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = datetime.now(timezone.utc) + timedelta(seconds=3)
-    result = roads.trigger(estate, since=since.isoformat())
+    result = procedures.trigger(estate, since=since.isoformat())
     assert result["sync"]["state"] == "verified"
     assert estate.sync.cycles[0].import_began is not None
     assert estate.sync.cycles[0].import_began >= since
@@ -403,26 +403,26 @@ def test_same_verdicts_elsewhere(make_estate: MakeEstate, estate_options: dict[s
     estate = make_estate(**estate_options)
     began = datetime.now(timezone.utc)
     since = began.isoformat()
-    result = roads.trigger(estate, since=since)
+    result = procedures.trigger(estate, since=since)
     assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "verified")
     started = datetime.fromisoformat(result["sync"]["started_at"].replace("Z", "+00:00"))
     assert timedelta(seconds=-2) < started - began < timedelta(seconds=20), "the report is on this machine's clock"
     assert abs(result["clock_skew"] - estate_options.get("clock_offset", 0)) < 5
-    assert roads.trigger(estate, since=since)["changed"] is False
+    assert procedures.trigger(estate, since=since)["changed"] is False
     estate.sync.start_cycle()
     _until(lambda: len(estate.sync.cycles) == 2 and len(estate.sync.engine.history) > 7)
-    assert roads.trigger(estate)["sync"]["ownership"] == "own"
+    assert procedures.trigger(estate)["sync"]["ownership"] == "own"
     for changes, reason in (
         ({"suspended": True}, "scheduler_suspended"),
         ({"suspended": False, "service_running": False}, "service_stopped"),
     ):
         estate.sync.configure(**changes)
-        assert roads.trigger(estate)["failure_reason"] == reason
+        assert procedures.trigger(estate)["failure_reason"] == reason
 
 
 def test_caller_without_rights_on_events_and_tasks(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    result = roads.trigger(estate, "svc-limited")
+    result = procedures.trigger(estate, "svc-limited")
     assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "finished")
     assert result["evidence"] == ["scheduler"]
     assert result["msg"] == "The delta cycle was started and has finished."
@@ -434,7 +434,7 @@ def test_caller_without_rights_on_events_and_tasks(make_estate: MakeEstate) -> N
 def test_history_that_answers_directly(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"history_refuses_network_logon": False})
     before = estate.host.processes_started
-    assert roads.trigger(estate)["sync"]["state"] == "verified"
+    assert procedures.trigger(estate)["sync"]["state"] == "verified"
     assert estate.host.processes_started - before == 2
 
 
@@ -442,16 +442,16 @@ def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> No
     active, passive = make_estate(), make_estate(connect={"staging": True})
 
     def shells() -> list[Any]:
-        return [("passive", roads.open_shell(passive)), ("active", roads.open_shell(active))]
+        return [("passive", procedures.open_shell(passive)), ("active", procedures.open_shell(active))]
 
-    result = roads.trigger_over(shells())
+    result = procedures.trigger_over(shells())
     assert (result["server"], result["sync"]["state"]) == ("active", "verified")
     assert passive.sync.cycles == []
     passive.sync.configure(staging=False)
-    assert roads.trigger_over(shells())["failure_reason"] == "two_active_servers"
+    assert procedures.trigger_over(shells())["failure_reason"] == "two_active_servers"
     active.sync.configure(staging=True)
     passive.sync.configure(staging=True)
-    assert roads.trigger_over(shells())["failure_reason"] == "no_active_server"
+    assert procedures.trigger_over(shells())["failure_reason"] == "no_active_server"
 
 
 @pytest.mark.parametrize(("changes", "word"), [({"port": 9}, "No connection"), ({}, "does not run")], ids=["down", "stopped"])
@@ -459,13 +459,13 @@ def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes
     active, other = make_estate(), make_estate(connect={"service_running": False})
 
     def shells() -> list[Any]:
-        return [("other", roads.open_shell(other, **changes)), ("active", roads.open_shell(active))]
+        return [("other", procedures.open_shell(other, **changes)), ("active", procedures.open_shell(active))]
 
-    result = roads.trigger_over(shells())
+    result = procedures.trigger_over(shells())
     assert (result["server"], result["sync"]["state"]) == ("active", "verified")
     assert [word in warning and "other" in warning for warning in result["warnings"]] == [True]
     active.sync.configure(staging=True)
-    assert roads.trigger_over(shells())["failure_reason"] == ("unreachable" if changes else "service_stopped")
+    assert procedures.trigger_over(shells())["failure_reason"] == ("unreachable" if changes else "service_stopped")
 
 
 @pytest.mark.parametrize(
@@ -478,15 +478,15 @@ def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes
     ],
 )
 def test_bad_options(make_estate: MakeEstate, params: dict[str, Any], words: str) -> None:
-    result = roads.trigger(make_estate(), **params)
+    result = procedures.trigger(make_estate(), **params)
     assert result["failure_reason"] == "invalid_input"
     assert words in result["msg"]
 
 
 def test_info_tells_what_it_can(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    roads.trigger(estate)
-    told = roads.inform(estate)
+    procedures.trigger(estate)
+    told = procedures.inform(estate)
     assert told["engine"] == "connect"
     assert told["version"] == "2.6.92.0"
     assert told["support"] == "supported"
@@ -500,26 +500,26 @@ def test_info_tells_what_it_can(make_estate: MakeEstate) -> None:
 
 def test_info_with_half_of_it_forbidden(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"services_readable": False})
-    told = roads.inform(estate, "svc-limited")
+    told = procedures.inform(estate, "svc-limited")
     assert told["services"] == {"ADSync": None}
     assert told["scheduler"]["enabled"] is True
     assert set(told["problems"]) == {"services", "history", "events"}
-    outsider = roads.inform(estate, "svc-outsider")
+    outsider = procedures.inform(estate, "svc-outsider")
     assert outsider["blocked_by"] == "engine_access_denied"
     assert outsider["scheduler"] is None
     assert outsider["version"] == "2.6.92.0"
 
 
 def test_info_of_a_stopped_service(make_estate: MakeEstate) -> None:
-    told = roads.inform(make_estate(connect={"service_running": False}))
+    told = procedures.inform(make_estate(connect={"service_running": False}))
     assert told["blocked_by"] == "service_stopped"
     assert told["services"] == {"ADSync": "stopped"}
 
 
 def test_a_server_whose_powershell_does_not_run_scripts(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roads.RemoteShell, "RETRY_PAUSES", ())
+    monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", ())
     estate = make_estate()
     monkeypatch.setattr(estate.host, "_run", lambda *_arguments: Finished(1, b"", b"sh: PowerShell: not found"))
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["failure_reason"] == "not_a_sync_server"
     assert "did not run the script" in result["msg"]

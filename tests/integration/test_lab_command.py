@@ -12,14 +12,14 @@ import sys
 import time
 from pathlib import Path
 
+import procedures
 import pytest
-import roads
 
 from lab.directory_template import SambaMissing, require_samba
 
 
 def _environment(cache: Path) -> dict[str, str]:
-    paths = f"{roads.VIEW}:{Path(__file__).resolve().parents[1]}"
+    paths = f"{procedures.VIEW}:{Path(__file__).resolve().parents[1]}"
     return {
         **os.environ,
         "PYTHONPATH": paths,

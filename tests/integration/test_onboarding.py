@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import procedures
 import pytest
-import roads
 from estates import POWERSHELL
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryOptions
@@ -45,7 +45,7 @@ def onboard(estate: Estate, folder: Path, table: Path | None, *arguments: str, *
     )
     if table is not None:
         inventory["all"]["hosts"]["localhost"]["onboarding_csv"] = str(table)
-    return roads.run_playbook(folder, inventory, PLAYBOOK, *arguments)
+    return procedures.run_playbook(folder, inventory, PLAYBOOK, *arguments)
 
 
 def recap(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
@@ -196,23 +196,23 @@ def _names_in_tenant(estate: Estate) -> set[str]:
 
 
 def test_change_report_counts_what_went_through(estate: Estate) -> None:
-    roads.trigger(estate)
+    procedures.trigger(estate)
     _add_account(estate, "one")
     _add_account(estate, "two")
     estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
-    result = roads.trigger(estate, fail_on="errors")
+    result = procedures.trigger(estate, fail_on="errors")
     assert result["failure_reason"] == "object_errors"
     assert result["changes"]["import"]["add"] == 2
     assert result["changes"]["export"] == {"add": 1, "update": 0, "delete": 0, "failed": 1}
     faulty = [error for run in result["runs"] for error in run["errors"]]
     assert [error["type"] for error in faulty] == ["AttributeValueMustBeUnique"]
-    repaired = roads.trigger(estate, fail_on="errors")
+    repaired = procedures.trigger(estate, fail_on="errors")
     assert repaired["changes"]["export"]["add"] == 1
     assert {"one", "two"} <= _names_in_tenant(estate)
 
 
 def test_an_account_made_after_the_import_is_carried_by_the_next_cycle(estate: Estate) -> None:
-    roads.trigger(estate)
+    procedures.trigger(estate)
     estate.sync.configure(cycle_seconds=4.0)
     estate.sync.start_cycle()
     deadline = time.monotonic() + 10
@@ -220,7 +220,7 @@ def test_an_account_made_after_the_import_is_carried_by_the_next_cycle(estate: E
         assert time.monotonic() < deadline
         time.sleep(0.02)
     _add_account(estate, "late")
-    result = roads.trigger(estate)
+    result = procedures.trigger(estate)
     assert result["sync"]["ownership"] == "own"
     assert len(estate.sync.cycles) == 3
     assert "late" in _names_in_tenant(estate)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The remote call over pywinrm when the road is bad: deadlines, repetitions of what is safe, one shell, always closed."""
+"""The remote call over pywinrm when the transport is bad: deadlines, repetitions of what is safe, one shell, always closed."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+import procedures
 import pytest
-import roads
 from estates import MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
@@ -34,7 +34,7 @@ def _probe(shell: RemoteShell, *, repeatable: bool = True) -> Any:
 )  # fmt: skip
 def test_what_is_safe_is_repeated(fault: str, verb: str, make_estate: MakeEstate) -> None:
     estate = make_estate()
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     _probe(shell)
     estate.faults.arm(fault, verb=verb)
     assert _probe(shell)["state"]["enabled"] is True
@@ -46,7 +46,7 @@ def test_what_is_safe_is_repeated(fault: str, verb: str, make_estate: MakeEstate
 @pytest.mark.parametrize("verb", ["Command", "Receive"])
 def test_what_is_not_safe_is_not_repeated(verb: str, make_estate: MakeEstate) -> None:
     estate = make_estate()
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     _probe(shell)
     started = estate.wsman.log.commands_started
     estate.faults.arm("close_connection", verb=verb)
@@ -58,7 +58,7 @@ def test_what_is_not_safe_is_not_repeated(verb: str, make_estate: MakeEstate) ->
 
 def test_repetitions_end(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     estate.faults.arm("close_connection", verb="Command", times=9)
     with pytest.raises(TransportError):
         _probe(shell)
@@ -70,10 +70,10 @@ def test_repetitions_end(make_estate: MakeEstate) -> None:
 
 def test_a_server_that_goes_away_is_unreachable_only_before_it_answered(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    stranger = roads.open_shell(estate, port=9)
+    stranger = procedures.open_shell(estate, port=9)
     with pytest.raises(Unreachable):
         _probe(stranger)
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     _probe(shell)
     estate.wsman.stop()
     with pytest.raises(ConnectionBroken):
@@ -84,7 +84,7 @@ def test_a_server_that_goes_away_is_unreachable_only_before_it_answered(make_est
 
 def test_a_call_that_does_not_end_is_given_up(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=8)
-    shell = roads.open_shell(estate, operation_timeout=1)
+    shell = procedures.open_shell(estate, operation_timeout=1)
     estate.sync.start_cycle()
     limits = {"seconds": 20, "step_ms": 100, "confirm_seconds": 1, "stop_when_active": False, "active": True, "next_start_before": None}
     began = time.monotonic()
@@ -96,7 +96,7 @@ def test_a_call_that_does_not_end_is_given_up(make_estate: MakeEstate) -> None:
 
 def test_a_process_without_an_answer_is_no_answer(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     with pytest.raises(NoAnswer) as caught:
         shell.call("broken", "param($p) exit 7", {"secret": "do-not-show"}, timeout=20, repeatable=False)
     assert "do-not-show" not in str(caught.value)
@@ -105,7 +105,7 @@ def test_a_process_without_an_answer_is_no_answer(make_estate: MakeEstate) -> No
 
 def test_one_shell_for_many_calls(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     for _round in range(5):
         _probe(shell)
     shell.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The shipped PowerShell: understood by 5.1, and of one mind with its twins."""
+"""The shipped PowerShell: understood by 5.1, and of one mind with its fakes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import procedures
 import pytest
-import roads
 import shipped_scripts
 from estates import COVERAGE, MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
-from ansible_collections.hybrid.identity.plugins.module_utils._moments import parse_utc
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from ansible_collections.hybrid.identity.plugins.module_utils._timestamps import parse_utc
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 
 #: commands of the engine's module and functions of the envelope, which the checker cannot know
@@ -87,7 +87,7 @@ def _now(estate: Estate) -> str:
 
 
 def _call(estate: Estate, script: str, parameters: dict[str, Any], user: str = "svc-sync") -> Any:
-    shell = roads.open_shell(estate, user)
+    shell = procedures.open_shell(estate, user)
     try:
         return shell.call("parity", script, parameters, timeout=60, repeatable=False).data
     except RemoteError as error:
@@ -139,7 +139,7 @@ def _read_runs(estate: Estate) -> Any:
     estate.sync.configure(cycle_seconds=12.0)
     estate.sync.start_cycle()
     time.sleep(0.3)
-    shell = roads.open_shell(estate)
+    shell = procedures.open_shell(estate)
     try:
         parameters = {"since": since.isoformat()[:26] + "0Z"}
         return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, timeout=30, server_now=since).data
@@ -200,7 +200,7 @@ def _one_user(estate: Estate) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_script_and_twin_are_of_one_mind(name: str, powershell: str) -> None:
+def test_script_and_fake_are_of_one_mind(name: str, powershell: str) -> None:
     changes, scenario = SCENARIOS[name]
     answers = []
     for engine in ("none", powershell):
@@ -218,7 +218,7 @@ def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypa
     monkeypatch.setenv("HYBRID_IDENTITY_COLD", "1")
     monkeypatch.setenv("PWSH_CLAIM_VERSION", "none")
     with Estate(EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=powershell)) as estate:
-        result = roads.trigger(estate, since=datetime.now(timezone.utc).isoformat())
+        result = procedures.trigger(estate, since=datetime.now(timezone.utc).isoformat())
         assert (result["sync"]["ownership"], result["sync"]["state"]) == ("own", "verified")
 
 
@@ -226,7 +226,7 @@ def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypa
 
 
 def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> Any:
-    shell = roads.open_shell(estate, user)
+    shell = procedures.open_shell(estate, user)
     try:
         since = "2026-01-01T00:00:00.0000000Z"
         return call_locally(
@@ -295,6 +295,6 @@ def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_p
     from lab.certificates import make_authority
 
     stranger = make_authority(tmp_path / "stranger")
-    result = roads.trigger(estate, connect={"use_tls": True, "port": estate.wsman.https_port, "ca_cert": str(stranger.certificate_path)})
+    result = procedures.trigger(estate, connect={"use_tls": True, "port": estate.wsman.https_port, "ca_cert": str(stranger.certificate_path)})
     assert result["failure_reason"] == "unreachable"
     assert "certificate" in result["msg"]

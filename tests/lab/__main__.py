@@ -20,7 +20,7 @@ import yaml
 DESCRIPTION = """
 A simulated estate on loopback, for trying the collection, for tests and for your own CI, with no Windows:
   - a sync server that speaks WS-Management (basic and NTLM, encrypted messages, https) with Entra Connect Sync 2.6 behind it;
-    where PowerShell is found (HYBRID_IDENTITY_PWSH, else pwsh on PATH) it runs the collection's own scripts, else short twins of them;
+    where PowerShell is found (HYBRID_IDENTITY_PWSH, else pwsh on PATH) it runs the collection's own scripts, else short fakes of them;
   - a real Samba Active Directory domain controller (lab.test) that it imports from;
   - an Entra ID server for the Microsoft Graph calls, which it exports to.
 
@@ -189,7 +189,7 @@ def _list_faults(options: argparse.Namespace) -> int:
     print("on the sync engine:")
     for name, words in FAULTS.items():
         print(f"  {name:30} {words}")
-    print("on the road to it (all take times, verb, after):")
+    print("on the transport to it (all take times, verb, after):")
     for name in sorted(ROAD_FAULTS):
         print(f"  {name}")
     return 0

@@ -42,7 +42,7 @@ def default_cache() -> Path:
 
 @dataclass
 class EstateOptions:
-    """What to start. Times are in seconds; powershell: a path, `none` for twins, empty to look for one."""
+    """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one."""
 
     cache: Path = field(default_factory=default_cache)
     directory: bool = True
@@ -153,7 +153,7 @@ class Estate:
         return variables
 
     def server_options(self, *, user: str = "svc-sync", tls: bool = False, authentication: str = "ntlm") -> dict[str, Any]:
-        """Options of the dirsync modules for the road from localhost."""
+        """Options of the dirsync modules for the transport from localhost."""
         options: dict[str, Any] = {
             "server": "127.0.0.1",
             "port": self.wsman.https_port if tls else self.wsman.http_port,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Sequence
 
 from ._connection import Directory, DirectoryFailure, DirectoryRefusal, Entry, child_dn, equals, parent_dn
-from ._wishes import Wish
+from ._desired import Wish
 
 _NORMAL_ACCOUNT = 0x200
 _DISABLED = 0x2

@@ -212,5 +212,5 @@ return @{ runs = @(Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::Invaria
 """
 )
 
-#: every script of this engine by name: tests hold the lab's twins, the 5.1 checker and the coverage against this list
+#: every script of this engine by name: tests hold the lab's fakes, the 5.1 checker and the coverage against this list
 SCRIPTS = {"probe": PROBE, "start": START, "follow": FOLLOW, "read_runs": READ_RUNS}

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from typing import Any
 
 from .._failure import HybridIdentityError
-from .._moments import parse_utc
 from .._remote._call import Answer, RemoteError, RemoteShell
 from .._remote._local_route import LocalRouteClosed, call_locally
+from .._timestamps import parse_utc
 from ._connect_scripts import FOLLOW, PROBE, READ_RUNS, START
 from ._contract import EngineState, Events, Followed, History, Pace, Probe, Run, Started
 from ._run_details import object_errors, step_counts

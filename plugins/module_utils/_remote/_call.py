@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Callable
 
-from .._moments import parse_utc
+from .._timestamps import parse_utc
 from ._transport import ConnectionBroken, Transport, TransportError
 
 # On the command line stands only this: some connection plugins encode a command line a second time, and cmd.exe ends
@@ -201,7 +201,7 @@ class RemoteShell:
     """Calls scripts on the sync server over a transport.
 
     Args:
-        transport: the road; it is closed with this object.
+        transport: the transport; it is closed with this object.
         trace: gets one line a call for the highest verbosity; never parameters, never output of a failed call's request.
     """
 

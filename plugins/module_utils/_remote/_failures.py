@@ -25,7 +25,7 @@ _SERVICE_GONE = (-2147023174, -2147023170, -2147417848)
 
 @contextmanager
 def failures_named() -> Iterator[None]:
-    """Turn what a road or a script raises into a HybridIdentityError; ours pass."""
+    """Turn what a transport or a script raises into a HybridIdentityError; ours pass."""
     try:
         yield
     except TransportError as error:

@@ -82,7 +82,7 @@ def call_locally(shell: RemoteShell, name: str, script: str, parameters: dict[st
     """Run a script on the server outside the network logon; it must be safe to repeat.
 
     Args:
-        shell: the direct road to the server.
+        shell: the direct transport to the server.
         name, script, parameters, timeout: as in RemoteShell.call; timeout is for the script in the task, in seconds.
         server_now: the server's clock, which names the task, so that left-overs can be told from living ones.
 

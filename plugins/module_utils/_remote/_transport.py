@@ -42,7 +42,7 @@ class Output:
 
 
 class Transport(Protocol):
-    """A road to the sync server. One shell or connection for its whole life; close() is always called."""
+    """A transport to the sync server. One shell or connection for its whole life; close() is always called."""
 
     def execute(self, command_line: str, standard_input: bytes, timeout: float) -> Output:
         """Run one command line.

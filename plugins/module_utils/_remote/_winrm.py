@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The road of the Python modules: pywinrm's Protocol, one shell for the whole task. Private to the collection."""
+"""The transport of the Python modules: pywinrm's Protocol, one shell for the whole task. Private to the collection."""
 
 from __future__ import annotations
 

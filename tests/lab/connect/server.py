@@ -135,7 +135,7 @@ class ConnectServer:
             self._require(caller, name)
         return self._cmdlets[name](caller, parameters)
 
-    # -- rights and roads
+    # -- rights and transports
 
     def _require(self, caller: Caller, name: str) -> None:
         """The engine's own rights: Operators and Admins run it, Browse looks (by analogy with the FIM groups: assumption)."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The envelope of a remote call where no PowerShell is found: a twin stands in for the script, the rest is the same."""
+"""The envelope of a remote call where no PowerShell is found: a fake stands in for the script, the rest is the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Callable
 from lab.clock import Clock
 from lab.connect import CmdletError
 
-Twin = Callable[[dict[str, Any]], Any]
+Fake = Callable[[dict[str, Any]], Any]
 
 
 def unguard(value: Any) -> Any:
@@ -64,12 +64,12 @@ def read_request(line: bytes) -> dict[str, Any]:
     return document
 
 
-def answer_request(document: dict[str, Any], twin: Twin, clock: Clock) -> str:
-    """Run a twin as the envelope runs its script; the answer between its markers."""
+def answer_request(document: dict[str, Any], fake: Fake, clock: Clock) -> str:
+    """Run a fake as the envelope runs its script; the answer between its markers."""
     began = time.monotonic()
     answer: dict[str, Any] = {"ok": True, "data": None, "bits": 64, "warnings": []}
     try:
-        answer["data"] = twin(unguard(document["parameters"]))
+        answer["data"] = fake(unguard(document["parameters"]))
     except CmdletError as error:
         answer.update(ok=False, error=error_object(error))
     answer["duration_ms"] = int((time.monotonic() - began) * 1000)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The Windows host that the sync engine runs on: command lines come in, PowerShell (or its twins) does the work."""
+"""The Windows host that the sync engine runs on: command lines come in, PowerShell (or its fakes) does the work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lab.wsman import RemoteCommand
 
 from .command_line import encoded_script, script_file
 from .envelope import answer_request, read_request
-from .twins import ConnectTwins
+from .fakes import ConnectFakes
 
 _NOT_FOUND = 9009  # what cmd.exe returns for a command that does not exist
 
@@ -34,7 +34,7 @@ class WindowsHost:
         server: the state of the engine and of Windows around it.
         clock: the host's clock.
         groups: local groups by account name (lower case, without the domain).
-        powershell: path of a PowerShell engine; None means twins.
+        powershell: path of a PowerShell engine; None means fakes.
         culture, codepage: how the server writes (only with the PowerShell stand-in of 5.1).
         process_start: seconds that starting a process takes, on top of what it really takes here.
     """
@@ -52,7 +52,7 @@ class WindowsHost:
         coverage: str | None = None,
     ) -> None:
         self.server, self._clock, self._groups = server, clock, groups
-        self._twin_requests: dict[str, tuple[str, list[str]]] = {}
+        self._fake_requests: dict[str, tuple[str, list[str]]] = {}
         self.temp = tempfile.mkdtemp(prefix="lab-temp-")
         self.process_start = process_start
         self.processes_started = 0
@@ -74,8 +74,8 @@ class WindowsHost:
 
     @property
     def mode(self) -> str:
-        """What runs the scripts: powershell or twins."""
-        return "powershell" if self._runner is not None else "twins"
+        """What runs the scripts: powershell or fakes."""
+        return "powershell" if self._runner is not None else "fakes"
 
     def start(self) -> None:
         """Get ready for the first call."""
@@ -109,7 +109,7 @@ class WindowsHost:
     def _run(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
         self._process_starts()
         if self._runner is None or self._bridge is None:
-            return self._run_twin(caller, script, standard_input)
+            return self._run_fake(caller, script, standard_input)
         session = self._bridge.open_session(caller)
         try:
             return self._runner.run_script(script, standard_input, self._environment(caller, session))
@@ -132,32 +132,32 @@ class WindowsHost:
 
     # -- without PowerShell
 
-    def _run_twin(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
+    def _run_fake(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
         if script != _call.BOOTSTRAP:
             return Finished(1, b"", b"#< CLIXML\r\nwithout PowerShell the lab runs the scripts of the collection and no others")
         try:
             document = read_request(standard_input)
-            twin = self._twin(caller, document)
+            fake = self._fake(caller, document)
         except (ValueError, OSError, EOFError, KeyError) as error:
             return Finished(1, b"", f"#< CLIXML\r\n{type(error).__name__}".encode())
-        return Finished(0, (answer_request(document, twin, self._clock) + "\r\n").encode("ascii"), b"")
+        return Finished(0, (answer_request(document, fake, self._clock) + "\r\n").encode("ascii"), b"")
 
-    def _twin(self, caller: Caller, document: dict[str, Any]) -> Any:
+    def _fake(self, caller: Caller, document: dict[str, Any]) -> Any:
         def cmdlet(name: str, /, **parameters: Any) -> Any:
             return self.server.call(caller, name, parameters)
 
         if document["script"] == _local_route.LOCAL_ROUTE:
-            return lambda p: self._local_route_twin(caller, p)
-        twins = ConnectTwins(cmdlet, self._clock).by_script
-        if document["script"] not in twins:
-            raise KeyError("a script without a twin")
-        return twins[document["script"]]
+            return lambda p: self._local_route_fake(caller, p)
+        fakes = ConnectFakes(cmdlet, self._clock).by_script
+        if document["script"] not in fakes:
+            raise KeyError("a script without a fake")
+        return fakes[document["script"]]
 
-    def _local_route_twin(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
-        """Twin of LOCAL_ROUTE: the same task, but its request and answer never become files."""
+    def _local_route_fake(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Fake of LOCAL_ROUTE: the same task, but its request and answer never become files."""
         task = {"TaskPath": "\\hybrid.identity\\", "TaskName": p["name"]}
         answers: list[str] = []
-        self._twin_requests[p["name"]] = (p["request"], answers)
+        self._fake_requests[p["name"]] = (p["request"], answers)
         try:
             details = {"Execute": "powershell.exe", "Argument": p["name"], "UserId": caller.user, "LogonType": "S4U", "RunLevel": "Highest"}
             self.server.call(caller, "Register-ScheduledTask", {**task, **details})
@@ -174,7 +174,7 @@ class WindowsHost:
             finally:
                 self.server.call(caller, "Unregister-ScheduledTask", task)
         finally:
-            del self._twin_requests[p["name"]]
+            del self._fake_requests[p["name"]]
         return {"answered": True, "text": answers[0]}
 
     # -- scheduled tasks
@@ -183,7 +183,7 @@ class WindowsHost:
         """What a started scheduled task does; it is no network logon."""
         self._process_starts()
         if self._runner is None or self._bridge is None:
-            return self._run_task_twin(caller, argument)
+            return self._run_task_fake(caller, argument)
         path = script_file(argument)
         if path is None:
             return 1
@@ -193,8 +193,8 @@ class WindowsHost:
         finally:
             self._bridge.close_session(session)
 
-    def _run_task_twin(self, caller: Caller, name: str) -> int:
-        request, answers = self._twin_requests[name]
+    def _run_task_fake(self, caller: Caller, name: str) -> int:
+        request, answers = self._fake_requests[name]
         document = json.loads(request)
-        answers.append(answer_request(document, self._twin(caller, document), self._clock))
+        answers.append(answer_request(document, self._fake(caller, document), self._clock))
         return 0

@@ -47,7 +47,7 @@ def samba() -> Iterator[SambaDirectory]:
 
 @pytest.fixture(autouse=True)
 def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._ensure_accounts._SETTLE", 0.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts._SETTLE", 0.0)
 
 
 def options(samba: SambaDirectory) -> DirectoryOptions:

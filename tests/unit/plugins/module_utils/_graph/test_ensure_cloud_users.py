@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hybrid.identity.plugins.module_utils._ensure_cloud_users import CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import Answer
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._ensure_cloud_users import CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._failures import GraphFailure
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import source_anchor
 from lab.entra import users

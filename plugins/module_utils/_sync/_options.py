@@ -7,11 +7,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Mapping
 
-from ._engines import ENGINES
+from .._engines import ENGINES
+from .._failure import HybridIdentityError
+from .._remote._winrm import WinrmOptions
+from .._timestamps import parse_utc
 from ._ensure_sync import Wanted
-from ._failure import HybridIdentityError
-from ._moments import parse_utc
-from ._remote._winrm import WinrmOptions
 
 #: how the Python module reaches the sync server; the action plugin has the task's connection for that
 CONNECTION_OPTIONS: dict[str, Any] = {

@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Mapping, Optional, Sequence
 from urllib.parse import quote
 
-from ._failure import HybridIdentityError
-from ._graph._client import Answer, Call, GraphClient
-from ._graph._failures import GraphFailure
-from ._graph._people import SELECTED, Person, free_seats, is_settled, judge, resolve_licences, source_anchor
+from .._failure import HybridIdentityError
+from ._failures import GraphFailure
+from ._client import Answer, Call, GraphClient
+from ._people import SELECTED, Person, free_seats, is_settled, judge, resolve_licences, source_anchor
 
 #: how long a write may be refused because another replica does not know yet what was written before, in seconds
 SETTLING_TIME = 120.0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The Python road of the dirsync modules: AnsibleModule around the procedures, pywinrm underneath. Private to the collection."""
+"""The Python transport of the dirsync modules: AnsibleModule around the procedures, pywinrm underneath. Private to the collection."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ._dirsync_options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
-from ._failure import HybridIdentityError
-from ._module import leave
-from ._remote._call import RemoteShell
-from ._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
+from .._failure import HybridIdentityError
+from .._module_exit import leave
+from .._remote._call import RemoteShell
+from .._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
+from ._options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
 
 Procedure = Callable[["list[tuple[str, RemoteShell]]", AnsibleModule, datetime], "dict[str, Any]"]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""Short Python twins of the shipped PowerShell scripts, for machines without PowerShell.
+"""Short Python fakes of the shipped PowerShell scripts, for machines without PowerShell.
 
-A twin calls the same simulated cmdlets in the same order and returns the same shape. It decides nothing that the script
+A fake calls the same simulated cmdlets in the same order and returns the same shape. It decides nothing that the script
 does not decide; the parity test holds the two together wherever PowerShell is found.
 """
 
@@ -28,8 +28,8 @@ _COUNTERS = (
 )  # fmt: skip
 
 
-class ConnectTwins:
-    """The twins of the connect engine's scripts.
+class ConnectFakes:
+    """The fakes of the connect engine's scripts.
 
     Args:
         cmdlet: calls a simulated cmdlet as the caller of the run: cmdlet('Get-ADSyncScheduler', Name=value).
@@ -38,7 +38,7 @@ class ConnectTwins:
 
     def __init__(self, cmdlet: Cmdlet, clock: Clock) -> None:
         self._cmdlet, self._clock = cmdlet, clock
-        #: twin by the text of its script
+        #: fake by the text of its script
         self.by_script: dict[str, Callable[[dict[str, Any]], Any]] = {
             _connect_scripts.PROBE: self.probe,
             _connect_scripts.START: self.start,
@@ -149,7 +149,7 @@ class ConnectTwins:
         return followed
 
     def probe(self, p: dict[str, Any]) -> dict[str, Any]:
-        """Twin of PROBE."""
+        """Fake of PROBE."""
         probe: dict[str, Any] = {"services": {}, "version": None, "problems": {}, "connectors": [], "state": None, "history": None}
         problems = probe["problems"]
         for name in ("ADSync", "FIMSynchronizationService", "MSOnlineSyncScheduler", "AADConnectProvisioningAgent"):
@@ -182,7 +182,7 @@ class ConnectTwins:
         return probe
 
     def start(self, p: dict[str, Any]) -> dict[str, Any]:
-        """Twin of START."""
+        """Fake of START."""
         self._import_engine()
         before = self._state()
         started: dict[str, Any] = {"before": before, "requested": round_trip(self._clock.now()), "result": None, "refusal": None}
@@ -196,11 +196,11 @@ class ConnectTwins:
         return started
 
     def follow(self, p: dict[str, Any]) -> dict[str, Any]:
-        """Twin of FOLLOW."""
+        """Fake of FOLLOW."""
         self._import_engine()
         return self._watch(p, p["active"])
 
     def read_runs(self, p: dict[str, Any]) -> dict[str, Any]:
-        """Twin of READ_RUNS."""
+        """Fake of READ_RUNS."""
         self._import_engine()
         return {"runs": self._runs(parse_round_trip(p["since"]))}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""Moments as they travel: .NET round-trip text in UTC on one side, aware datetimes on the other. Private to the collection."""
+"""Timestamps as they travel: .NET round-trip text in UTC on one side, aware datetimes on the other. Private to the collection."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ROUND_TRIP = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))
 
 
 def parse_utc(text: str) -> datetime:
-    """An aware moment in UTC from ISO 8601 text; text without a zone is UTC already.
+    """An aware timestamp in UTC from ISO 8601 text; text without a zone is UTC already.
 
     Raises:
-        ValueError: the text is not a moment.
+        ValueError: the text is no timestamp.
     """
     match = _ROUND_TRIP.match(text.strip())
     if not match:
@@ -28,9 +28,9 @@ def parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(f"{day}T{clock}.{micro}{zone}").astimezone(timezone.utc)
 
 
-def format_utc(moment: datetime | None) -> str | None:
+def format_utc(timestamp: datetime | None) -> str | None:
     """ISO 8601 text in UTC with milliseconds, as results carry it."""
-    if moment is None:
+    if timestamp is None:
         return None
-    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    text = timestamp.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

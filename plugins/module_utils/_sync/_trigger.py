@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""What the dirsync modules do over a given road: find the engine, then trigger or tell. Private to the collection."""
+"""What the dirsync modules do over a given transport: find the engine, then trigger or tell. Private to the collection."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, Callable, Mapping, Sequence
 
-from ._dirsync_options import read_wanted
-from ._engines import ENGINES
-from ._engines._contract import Engine, History, Probe
+from .._engines import ENGINES
+from .._engines._contract import Engine, History, Probe
+from .._failure import HybridIdentityError
+from .._remote._call import NoAnswer, RemoteShell
+from .._remote._failures import failures_named
+from .._timestamps import format_utc
 from ._ensure_sync import ensure_sync, history_seconds
-from ._failure import HybridIdentityError
-from ._moments import format_utc
+from ._options import read_wanted
 from ._preflight import choose_active
-from ._remote._call import NoAnswer, RemoteShell
-from ._remote._failures import failures_named
-from ._sync_report import blank_result
+from ._report import blank_result
 
 _PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
 
@@ -32,7 +32,7 @@ def trigger(
     """dirsync_trigger over one shell, or over the one active server of several.
 
     Args:
-        shells: (name of the server, road to it).
+        shells: (name of the server, transport to it).
         params: validated options. now: when the task began.
 
     Returns:

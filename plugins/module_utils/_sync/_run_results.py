@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
-from ._engines._contract import Events, Run
+from .._engines._contract import Events, Run
 
 #: results that say more than that a run stopped -> our failure reason
 _REASONS = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Iterable, Sequence
 
-from ._engines._contract import Run
+from .._engines._contract import Run
 from ._run_results import severity
 
 

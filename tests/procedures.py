@@ -14,11 +14,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.hybrid.identity.plugins.module_utils import _dirsync
-from ansible_collections.hybrid.identity.plugins.module_utils._dirsync_options import INFO_OPTIONS, TRIGGER_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS, TRIGGER_OPTIONS
 from lab.estate import ACCOUNTS, Estate
 
 VIEW = next(Path(entry).resolve() for entry in sys.path if (Path(entry) / "ansible_collections" / "hybrid").is_dir())
@@ -54,7 +53,7 @@ def trigger_over(shells: list[tuple[str, RemoteShell]], *, check_mode: bool = Fa
     defaults = {name: option.get("default") for name, option in TRIGGER_OPTIONS.items()}
     defaults.update(wait_timeout=20, wait_sleep=0.1)
     try:
-        return _dirsync.trigger(
+        return _trigger.trigger(
             shells, {**defaults, **params}, now=datetime.now(timezone.utc), check_mode=check_mode, progress=progress or (lambda line: None)
         )
     except HybridIdentityError as error:
@@ -69,7 +68,7 @@ def inform(estate: Estate, user: str = "svc-sync", **params: Any) -> dict[str, A
     defaults = {name: option.get("default") for name, option in INFO_OPTIONS.items()}
     shell = open_shell(estate, user)
     try:
-        return _dirsync.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
+        return _trigger.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
     except HybridIdentityError as error:
         return error.as_result()
     finally:

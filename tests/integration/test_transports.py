@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""Both roads through ansible-playbook: the task's connection, and the Python module with `server`. Same options, same keys."""
+"""Both transports through ansible-playbook: the task's connection, and the Python module with `server`. Same options, same keys."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import procedures
 import pytest
-import roads
 from estates import MakeEstate
 
 from lab.estate import ACCOUNTS, Estate
 
 
-def _over(road: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
-    """Inventory, hosts pattern and additional task options of a road."""
-    if road == "connection":
+def _over(transport: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """Inventory, hosts pattern and additional task options of a transport."""
+    if transport == "connection":
         return {"sync_servers": {"hosts": {"sync1": estate.connection_variables(**how)}}}, "sync1", {}
     import sys
 
@@ -33,16 +33,16 @@ def _task(module: str, **options: Any) -> dict[str, Any]:
     return {f"hybrid.identity.{module}": options}
 
 
-ROADS = ["connection", "module"]
+TRANSPORTS = ["connection", "module"]
 
 
 @pytest.mark.parametrize("how", [{}, {"transport": "basic", "tls": True}], ids=["ntlm-http", "basic-https"])
-@pytest.mark.parametrize("road", ROADS)
-def test_same_answers_over_every_road(road: str, how: dict[str, Any], make_estate: MakeEstate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate(cycle_seconds=0.8)
-    inventory, hosts, connection = _over(road, estate, **how)
+    inventory, hosts, connection = _over(transport, estate, **how)
     since = datetime.now(timezone.utc).isoformat()
-    first, second, info = roads.task_results(
+    first, second, info = procedures.task_results(
         tmp_path,
         inventory,
         hosts,
@@ -61,27 +61,27 @@ def test_same_answers_over_every_road(road: str, how: dict[str, Any], make_estat
     assert log.shells_opened == log.shells_closed == 3
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_check_and_diff_mode(road: str, make_estate: MakeEstate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_check_and_diff_mode(transport: str, make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate()
-    inventory, hosts, connection = _over(road, estate)
-    (result,) = roads.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection), arguments=("--check", "--diff"))
+    inventory, hosts, connection = _over(transport, estate)
+    (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection), arguments=("--check", "--diff"))
     assert result["changed"] is True
     assert result["diff"]["before"] != result["diff"]["after"]
     assert estate.sync.cycles == []
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_failures_have_their_reason_over_every_road(road: str, make_estate: MakeEstate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_failures_have_their_reason_over_every_road(transport: str, make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate(connect={"staging": True})
     reasons = []
     for user, change in (("svc-sync", {}), ("svc-noremoting", {}), ("svc-sync", {"password": "wrong-Passw0rd"}), ("svc-sync", {"port": 9})):
-        inventory, hosts, connection = _over(road, estate, user=user)
-        if road == "connection":
+        inventory, hosts, connection = _over(transport, estate, user=user)
+        if transport == "connection":
             inventory["sync_servers"]["hosts"]["sync1"].update({f"ansible_{name}": value for name, value in change.items()})
         else:
             connection.update(change)
-        (result,) = roads.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection))
+        (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection))
         reasons.append(result["failure_reason"])
         assert result["failed"] is True
         assert "\n" not in result["msg"]
@@ -92,7 +92,7 @@ def test_failures_have_their_reason_over_every_road(road: str, make_estate: Make
 def test_progress_is_shown_while_it_runs(make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate()
     inventory, hosts, _connection = _over("connection", estate)
-    done = roads.run_playbook(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
+    done = procedures.run_playbook(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
     assert "sync1: starting a delta cycle" in done.stdout
     assert done.returncode == 0
 
@@ -100,7 +100,7 @@ def test_progress_is_shown_while_it_runs(make_estate: MakeEstate, tmp_path: Path
 def test_bad_options_are_said_by_name(make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate()
     inventory, hosts, _connection = _over("connection", estate)
-    both, unknown, policy = roads.task_results(
+    both, unknown, policy = procedures.task_results(
         tmp_path,
         inventory,
         hosts,
@@ -118,9 +118,9 @@ def test_no_secret_shows_anywhere(make_estate: MakeEstate, tmp_path: Path) -> No
     estate = make_estate(cycle_seconds=1.5)
     password = ACCOUNTS["svc-sync"][0]
     seen: list[str] = []
-    for road in ROADS:
-        inventory, hosts, connection = _over(road, estate)
-        if road == "module":
+    for transport in TRANSPORTS:
+        inventory, hosts, connection = _over(transport, estate)
+        if transport == "module":
             connection["password"] = "{{ lookup('ansible.builtin.env', 'LAB_SECRET') }}"
         play = {
             "hosts": hosts,
@@ -130,7 +130,7 @@ def test_no_secret_shows_anywhere(make_estate: MakeEstate, tmp_path: Path) -> No
         process_list: list[str] = []
         done = _watching_processes(
             process_list,
-            lambda play=play, inventory=inventory: roads.run_playbook(
+            lambda play=play, inventory=inventory: procedures.run_playbook(
                 tmp_path, inventory, [play], "-vvvvv", "--diff", environment={"LAB_SECRET": password}
             ),
         )
@@ -173,7 +173,7 @@ def test_cost_of_a_cycle_of_twenty_seconds(make_estate: MakeEstate, tmp_path: Pa
     estate = make_estate(cycle_seconds=20)
     inventory, hosts, _connection = _over("connection", estate)
     began = time.monotonic()
-    (result,) = roads.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger"))
+    (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger"))
     assert result["sync"]["state"] == "verified", result
     cost = estate.wsman.log.snapshot()
     finished = estate.sync.cycles[0].finished

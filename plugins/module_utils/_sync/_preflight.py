@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence, TypeVar
 
-from ._engines._contract import EngineState, Probe
-from ._failure import HybridIdentityError
+from .._engines._contract import EngineState, Probe
+from .._failure import HybridIdentityError
 
 Candidate = TypeVar("Candidate")
 

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Callable, Mapping, Sequence
 
-from ._directory._accounts import Plan, carry_out, find_accounts, match, object_guid, place, plan_account, refusal_of, source_anchor
-from ._directory._connection import Directory, DirectoryFailure, DirectoryRefusal, Entry, child_dn, equals, parse_generalized_time
-from ._directory._wishes import Wish, faults_in, read_wish
-from ._failure import HybridIdentityError
-from ._moments import format_utc
+from .._failure import HybridIdentityError
+from .._timestamps import format_utc
+from ._accounts import Plan, carry_out, find_accounts, match, object_guid, place, plan_account, refusal_of, source_anchor
+from ._connection import Directory, DirectoryFailure, DirectoryRefusal, Entry, child_dn, equals, parse_generalized_time
+from ._desired import Wish, faults_in, read_wish
 
 #: seconds that are let pass after a write: whenChanged is cut to seconds, and a cycle must begin visibly after it
 _SETTLE = 2.0

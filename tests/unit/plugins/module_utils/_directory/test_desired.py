@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hybrid.identity.plugins.module_utils._directory._wishes import Wish, faults_in, read_wish
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._desired import Wish, faults_in, read_wish
 
 OU = "OU=Staff,DC=lab,DC=test"
 

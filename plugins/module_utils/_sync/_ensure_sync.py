@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
-from ._cycle import Cycle, covering_cycle, cycle_begun_at, group_cycles
-from ._engines._contract import Engine, EngineState, Followed, History, Pace, Probe
-from ._failure import HybridIdentityError
+from .._engines._contract import Engine, EngineState, Followed, History, Pace, Probe
+from .._failure import HybridIdentityError
+from .._remote._call import NoAnswer, RemoteShell
+from .._remote._failures import failures_named
+from .._remote._transport import ConnectionBroken
+from ._cycles import Cycle, covering_cycle, cycle_begun_at, group_cycles
 from ._preflight import require_ready
-from ._remote._call import NoAnswer, RemoteShell
-from ._remote._failures import failures_named
-from ._remote._transport import ConnectionBroken
+from ._report import SyncReport
 from ._run_results import judge_events, judge_runs
-from ._sync_report import SyncReport
 
 #: seconds that one long poll lasts on the server
 _SLICE = 20.0
@@ -65,7 +65,7 @@ def ensure_sync(engine: Engine, shell: RemoteShell, probe: Probe, wanted: Wanted
     """See the module's text.
 
     Args:
-        engine, shell, probe: the engine, the road to it, and the look that recognised it.
+        engine, shell, probe: the engine, the transport to it, and the look that recognised it.
         progress: gets one line now and then while it takes long.
 
     Returns:

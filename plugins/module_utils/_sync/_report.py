@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ._cycle import Cycle
-from ._engines._contract import History, Probe, Run
-from ._moments import format_utc
+from .._engines._contract import History, Probe, Run
+from .._timestamps import format_utc
+from ._cycles import Cycle
 from ._run_results import change_report
 
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.hybrid.identity.plugins.module_utils._cycle import covering_cycle, cycle_begun_at, group_cycles
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import EngineState, Events, History, Probe, Run
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._run_details import object_errors, step_counts
 from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import retirement
-from ansible_collections.hybrid.identity.plugins.module_utils._ensure_sync import Wanted, history_seconds
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._moments import format_utc, parse_utc
-from ansible_collections.hybrid.identity.plugins.module_utils._preflight import choose_active, require_ready
-from ansible_collections.hybrid.identity.plugins.module_utils._run_results import change_report, judge_events, judge_runs, severity
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._cycles import covering_cycle, cycle_begun_at, group_cycles
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync import Wanted, history_seconds
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._preflight import choose_active, require_ready
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._run_results import change_report, judge_events, judge_runs, severity
+from ansible_collections.hybrid.identity.plugins.module_utils._timestamps import format_utc, parse_utc
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 ORDER = [("import", True), ("import", False), ("synchronization", True), ("synchronization", False), ("export", False), ("export", True)]
@@ -289,7 +289,7 @@ def test_the_first_look_reaches_back_far_enough() -> None:
         ("2026-11-24T12:00:00.5-0130", "2026-11-24T13:30:00.500Z"),
     ],
 )  # fmt: skip
-def test_moments(text: str, expected: str) -> None:
+def test_timestamps(text: str, expected: str) -> None:
     assert format_utc(parse_utc(text)) == expected
 
 
