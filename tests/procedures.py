@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from ansible_collections.hybrid.identity.plugins.module_utils._sync import _trigger
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS, TRIGGER_OPTIONS
 from lab.estate import ACCOUNTS, Estate
 

@@ -295,6 +295,8 @@ def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_p
     from lab.certificates import make_authority
 
     stranger = make_authority(tmp_path / "stranger")
-    result = procedures.trigger(estate, connect={"use_tls": True, "port": estate.wsman.https_port, "ca_cert": str(stranger.certificate_path)})
+    result = procedures.trigger(
+        estate, connect={"use_tls": True, "port": estate.wsman.https_port, "ca_cert": str(stranger.certificate_path)}
+    )
     assert result["failure_reason"] == "unreachable"
     assert "certificate" in result["msg"]

@@ -10,8 +10,8 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 from urllib.parse import quote
 
 from .._failure import HybridIdentityError
-from ._failures import GraphFailure
 from ._client import Answer, Call, GraphClient
+from ._failures import GraphFailure
 from ._people import SELECTED, Person, free_seats, is_settled, judge, resolve_licences, source_anchor
 
 #: how long a write may be refused because another replica does not know yet what was written before, in seconds
