@@ -13,9 +13,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import CONNECTION_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import CONNECTION_OPTIONS, INFO_SECONDS
 
 from ._connection import ConnectionTransport
 
@@ -53,7 +54,8 @@ class ConnectionAction(ActionBase):
         name = str((task_vars or {}).get("inventory_hostname") or self._task.delegate_to or "the sync server")
         if self._task.delegate_to:
             name = str(self._task.delegate_to)
-        shell = RemoteShell(ConnectionTransport(self._connection, name), trace=lambda line: display.vvvv(line, host=name))
+        deadline = Deadline(validation.validated_parameters.get("wait_timeout") or INFO_SECONDS)
+        shell = RemoteShell(ConnectionTransport(self._connection, name), deadline, trace=lambda line: display.vvvv(line, host=name))
         try:
             result = self.carry(shell, validation.validated_parameters, name, now)
         except HybridIdentityError as error:

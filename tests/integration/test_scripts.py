@@ -19,11 +19,14 @@ import pytest
 import shipped_scripts
 from estates import COVERAGE, MakeEstate
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import anything
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from ansible_collections.hybrid.identity.plugins.module_utils._timestamps import parse_utc
+from lab.connect.errors import refusal
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 
 #: commands of the engine's module and functions of the envelope, which the checker cannot know
@@ -74,7 +77,7 @@ def _shape(value: Any) -> Any:
     return value
 
 
-LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "stop_when_active": False}
+LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "idle_seconds": 0, "stop_when_active": False}
 _LONG_NAME = "x" * 500
 
 
@@ -89,9 +92,15 @@ def _now(estate: Estate) -> str:
 def _call(estate: Estate, script: str, parameters: dict[str, Any], user: str = "svc-sync") -> Any:
     shell = procedures.open_shell(estate, user)
     try:
-        return shell.call("parity", script, parameters, timeout=60, repeatable=False).data
+        return shell.call("parity", script, parameters, shape=anything, timeout=60, repeatable=False).data
     except RemoteError as error:
-        return {"type": error.type, "hresult": error.hresult, "error_id": error.error_id, "category": error.category, "message": str(error)}
+        return {
+            "type": error.type,
+            "hresult": error.hresult,
+            "error_id": error.error_id,
+            "category": error.category,
+            "message": error.message,
+        }
     finally:
         shell.close()
 
@@ -104,16 +113,16 @@ def _start(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
     return _call(estate, _connect_scripts.START, {"policy": "Delta", **LIMITS, **changes}, user)
 
 
-def _follow(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
-    parameters = {**LIMITS, "active": True, "next_start_before": None, "since": _now(estate), **changes}
-    return _call(estate, _connect_scripts.FOLLOW, parameters, user)
+def _watch(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
+    parameters = {**LIMITS, "active": True, "next_start": None, "since": _now(estate), **changes}
+    return _call(estate, _connect_scripts.WATCH, parameters, user)
 
 
 def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
     directory = estate.sync.engine.connector(True)
     threading.Thread(target=estate.sync.engine.run_profile, args=(directory, "Export", 0.6)).start()
     time.sleep(0.1)
-    return _follow(estate, user)
+    return _watch(estate, user)
 
 
 def _after_a_failed_cycle(estate: Estate) -> Any:
@@ -121,7 +130,7 @@ def _after_a_failed_cycle(estate: Estate) -> Any:
     estate.sync.arm("credentials")
     estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
     estate.sync.start_cycle()
-    return _follow(estate, since=since)
+    return _watch(estate, since=since)
 
 
 def _busy_refusals(estate: Estate) -> Any:
@@ -142,9 +151,39 @@ def _read_runs(estate: Estate) -> Any:
     shell = procedures.open_shell(estate)
     try:
         parameters = {"since": since.isoformat()[:26] + "0Z"}
-        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, timeout=30, server_now=since).data
+        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, shape=anything, timeout=30, server_now=since).data
     finally:
         shell.close()
+
+
+def _start_and_lose_the_service(estate: Estate) -> Any:
+    """The start is accepted, and the service is gone before anybody has looked."""
+    start = estate.sync._cmdlets["Start-ADSyncSyncCycle"]
+
+    def start_and_die(*arguments: Any) -> Any:
+        answer = start(*arguments)
+        estate.sync.configure(service_running=False)
+        return answer
+
+    estate.sync._cmdlets["Start-ADSyncSyncCycle"] = start_and_die
+    return _start(estate)
+
+
+def _probe_a_busy_server(estate: Estate) -> Any:
+    connector = estate.sync.engine.connector(False)
+    threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 2.0)).start()
+    time.sleep(0.1)
+    return _probe(estate)
+
+
+def _read_runs_without_connectors(estate: Estate) -> Any:
+    refusing = estate.sync._cmdlets
+
+    def refuse(*_arguments: Any) -> Any:
+        raise refusal("denied", "en", "SYNC1")
+
+    refusing["Get-ADSyncConnector"] = refuse
+    return _locally(estate)
 
 
 DIRECT = {"history_refuses_network_logon": False}
@@ -161,18 +200,22 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "start": ({}, _start),
     "start, history direct": (DIRECT, _start),
     "start, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, lambda estate: (estate.sync.arm("credentials"), _start(estate))),
-    "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["followed"]["first_active"] is not None),
+    "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["watch"]["first_active"] is not None),
     "start, nothing begins": ({}, lambda estate: (estate.sync.arm("accepted_but_nothing_starts"), _start(estate, confirm_seconds=0.3))),
     "start, suspended": ({"suspended": True}, _start),
     "start, busy": ({}, _busy_refusals),
     "start, no next start": ({"next_start_known": False}, _start),
     "start, limited": ({}, lambda estate: _start(estate, "svc-limited")),
-    "follow, idle": ({}, _follow),
-    "follow, manual run": (DIRECT, _while_a_connector_runs),
-    "follow, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
-    "follow, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
-    "follow, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _follow(estate))),
-    "follow, slice over": ({"next_start_known": False}, lambda estate: _follow(estate, active=False, confirm_seconds=9, seconds=0.2)),
+    "start, no module": ({"module_present": False}, _start),
+    "start, then no service": ({}, _start_and_lose_the_service),
+    "probe, busy": ({}, _probe_a_busy_server),
+    "runs, no connectors": ({}, _read_runs_without_connectors),
+    "watch, idle": ({}, _watch),
+    "watch, manual run": (DIRECT, _while_a_connector_runs),
+    "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
+    "watch, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
+    "watch, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _watch(estate))),
+    "watch, slice over": ({"next_start_known": False}, lambda estate: _watch(estate, active=False, confirm_seconds=9, seconds=0.2)),
     "runs": ({"running_has_end_date": False}, _read_runs),
 }  # fmt: skip
 
@@ -230,7 +273,7 @@ def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> A
     try:
         since = "2026-01-01T00:00:00.0000000Z"
         return call_locally(
-            shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, timeout=timeout, server_now=estate.sync.clock.now()
+            shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, shape=anything, timeout=timeout, server_now=estate.sync.clock.now()
         ).data
     finally:
         shell.close()
@@ -246,7 +289,7 @@ def test_local_route_sweeps_what_a_crash_left(make_estate: MakeEstate) -> None:
     stale = Path(estate.host.temp) / "hybrid.identity-20200101000000-dead"
     stale.mkdir()
     (stale / "request.json").write_text("{}")
-    assert _locally(estate) == {"runs": []}
+    assert _locally(estate)["runs"] == []
     if estate.host.mode == "powershell":
         assert estate.sync.windows.task_names() == ["29990101000000-alive"]
         assert not stale.exists()
@@ -288,8 +331,10 @@ def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_p
         "port": estate.wsman.https_port,
     }
     for authentication in ("ntlm", "basic"):
-        shell = RemoteShell(WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)))
-        answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, timeout=30, repeatable=True)
+        shell = RemoteShell(
+            WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)), Deadline(60)
+        )
+        answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, shape=anything, timeout=30, repeatable=True)
         assert parse_utc(answer.data["state"]["at"]) <= answer.server_utc
         shell.close()
     from lab.certificates import make_authority

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ._call import Answer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
+from ._shape import Shape, flag, optional, record, text, whole
 
 #: how old (in hours) a left-over has to be before it is swept: no call lives that long
 _LEFTOVER_HOURS = 1
@@ -78,7 +79,12 @@ class LocalRouteClosed(Exception):
     """The local route cannot be used; the message is one sentence that names what is missing."""
 
 
-def call_locally(shell: RemoteShell, name: str, script: str, parameters: dict[str, Any], *, timeout: float, server_now: datetime) -> Answer:
+_OUTER_SHAPE = record(answered=flag, text=optional(text), state=optional(whole), last_result=optional(whole))
+
+
+def call_locally(
+    shell: RemoteShell, name: str, script: str, parameters: dict[str, Any], *, shape: Shape, timeout: float, server_now: datetime
+) -> Answer:
     """Run a script on the server outside the network logon; it must be safe to repeat.
 
     Args:
@@ -102,8 +108,9 @@ def call_locally(shell: RemoteShell, name: str, script: str, parameters: dict[st
                 "leftover": f"{server_now - timedelta(hours=_LEFTOVER_HOURS):%Y%m%d%H%M%S}",
                 "request": request,
                 "runner": RUNNER,
-                "seconds": timeout,
+                "seconds": max(min(timeout, shell.deadline.left() - 1.0), 1.0),
             },
+            shape=_OUTER_SHAPE,
             timeout=timeout + 30,
             repeatable=True,
         )
@@ -112,11 +119,11 @@ def call_locally(shell: RemoteShell, name: str, script: str, parameters: dict[st
             f"the account may not run a one-shot scheduled task on the server ({error.type}, 0x{error.hresult & 0xFFFFFFFF:08X}): "
             "that takes a local administrator with the right to log on as a batch job"
         ) from error
-    if not outer.data.get("answered"):
+    if not outer.data["answered"]:
         raise LocalRouteClosed(
-            f"the scheduled task gave no answer (state {outer.data.get('state')}, last result 0x{int(outer.data.get('last_result') or 0) & 0xFFFFFFFF:08X})"
+            f"the scheduled task gave no answer (state {outer.data['state']}, last result 0x{int(outer.data['last_result'] or 0) & 0xFFFFFFFF:08X})"
         )
-    envelope = read_envelope(str(outer.data["text"]).encode("ascii", errors="replace"), marker)
+    envelope = read_envelope(str(outer.data["text"] or "").encode("ascii", errors="replace"), marker)
     if envelope is None:
         raise LocalRouteClosed("the answer of the scheduled task could not be read")
-    return open_envelope(envelope, outer.asked, outer.answered)
+    return open_envelope(envelope, shape, outer.lead)

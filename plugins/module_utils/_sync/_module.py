@@ -9,11 +9,12 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
+from .._deadline import Deadline
 from .._failure import HybridIdentityError
 from .._module_exit import leave
 from .._remote._call import RemoteShell
 from .._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
-from ._options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
+from ._options import CONNECTION_OPTIONS, ENVIRONMENT, INFO_SECONDS, read_winrm_options
 
 Procedure = Callable[["list[tuple[str, RemoteShell]]", AnsibleModule, datetime], "dict[str, Any]"]
 
@@ -31,16 +32,17 @@ def run(module: AnsibleModule, procedure: Procedure) -> None:
     now = datetime.now(timezone.utc)
     if WINRM_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
-    leave(module, lambda: _over_shells(module, procedure, now))
+    deadline = Deadline(module.params.get("wait_timeout") or INFO_SECONDS)
+    leave(module, lambda: _over_shells(module, procedure, now, deadline))
 
 
-def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime) -> dict[str, Any]:
+def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime, deadline: Deadline) -> dict[str, Any]:
     if not module.params.get("server"):
         raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
     shells: list[tuple[str, RemoteShell]] = []
     try:
         for name in module.params["server"]:
-            shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), trace=module.debug)))
+            shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), deadline, trace=module.debug)))
         return procedure(shells, module, now)
     finally:
         for _name, shell in shells:
