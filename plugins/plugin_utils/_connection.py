@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleAuthenticationFailure
@@ -58,24 +57,23 @@ class ConnectionTransport:
     def execute(self, command_line: str, standard_input: bytes, timeout: float) -> Output:
         """See Transport.execute."""
         connection = self._connection
-        started = time.monotonic()
+        deadline = Deadline(timeout)
 
-        def work() -> tuple[Any, Any, Any]:
-            self._connect(connection)
+        def run() -> Any:
             try:
-                exit_code, stdout, stderr = connection.exec_command(command_line, in_data=standard_input, sudoable=False)
+                return connection.exec_command(command_line, in_data=standard_input, sudoable=False)
             except AnsibleAuthenticationFailure as error:
                 raise AuthenticationFailed(f"{self._label} did not accept the credentials.") from error
             except Exception as error:
                 # psrp lets exceptions of requests through, so every kind counts. The plugin's own text may repeat what was sent, so it stays out.
-                seconds = time.monotonic() - started
                 raise ConnectionBroken(
-                    f"The connection to {self._label} ended in the middle of a call after {seconds:.0f} s ({type(error).__name__})."
+                    f"The connection to {self._label} ended in the middle of a call after {deadline.spent():.0f} s ({type(error).__name__})."
                 ) from error
-            return exit_code, stdout, stderr
 
         try:
-            exit_code, stdout, stderr = in_time(work, timeout + _GRACE)
+            if not getattr(connection, "connected", False):
+                in_time(lambda: self._connect(connection), timeout + _GRACE, ends_well=True)
+            exit_code, stdout, stderr = in_time(run, deadline.left() + _GRACE)
             output = Output(_as_bytes(stdout), _as_bytes(stderr), int(exit_code))
             if len(output.stdout) + len(output.stderr) > MAX_OUTPUT:
                 raise ConnectionBroken(
@@ -93,10 +91,11 @@ class ConnectionTransport:
             raise
 
     def _connect(self, connection: Any) -> None:
-        if getattr(connection, "connected", False):
-            return
         try:
             connection._connect()
+            if connection is not self._connection:  # too late: nobody else would give back what was opened
+                type(connection).close(connection)
+                return
             self._connected_before = True
         except Exception as error:
             settings, address = self._described.settings, self._described.plain_address

@@ -51,11 +51,12 @@ class _Work(Generic[Result]):
             self.ended.set()
 
 
-def in_time(work: Callable[[], Result], seconds: float) -> Result:
+def in_time(work: Callable[[], Result], seconds: float, *, ends_well: bool = False) -> Result:
     """Do the work and return what it returns, or raise what it raises.
 
     Args:
         seconds: how long it is awaited. After that the thread is left behind; it keeps no process alive.
+        ends_well: work that is late may come to its own end, because it then gives back what it has got; else it is stopped as soon as it runs.
 
     Raises:
         TimeIsOver: it did not end in time. TooLarge: the process grew too much meanwhile.
@@ -69,8 +70,9 @@ def in_time(work: Callable[[], Result], seconds: float) -> Result:
                 raise TimeIsOver
             if _memory() - before > _MAX_GROWTH:
                 raise TooLarge
-    except BaseException:  # also the alarm of a task that has a time-out of its own
-        _abandon(thread)
+    except BaseException as error:  # also the alarm of a task that has a time-out of its own
+        if not (ends_well and isinstance(error, TimeIsOver)):
+            _stop(thread)
         raise
     if piece.error is not None:
         raise piece.error
@@ -84,7 +86,7 @@ def begin(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _abandon(thread: threading.Thread) -> None:
+def _stop(thread: threading.Thread) -> None:
     """End a thread the next time it runs Python: one that hangs in a read stays there, one that reads without end stops."""
     with contextlib.suppress(Exception):
         import ctypes

@@ -116,7 +116,10 @@ class WinrmTransport:
         deadline = Deadline(timeout)
         session = self._session = self._session or _Session()
         try:
-            return in_time(lambda: self._carry(session, command_line, standard_input, deadline), timeout + _GRACE)
+            if session.shell_id is None:
+                # A shell that is opened too late is not lost: the thread deletes it.
+                in_time(lambda: self._open_shell(session, deadline), timeout + _GRACE, ends_well=True)
+            return in_time(lambda: self._carry(session, command_line, standard_input, deadline), deadline.left() + _GRACE)
         except TransportError:
             self._give_up(session)
             raise
@@ -140,7 +143,6 @@ class WinrmTransport:
 
     def _carry(self, session: _Session, command_line: str, standard_input: bytes, deadline: Deadline) -> Output:
         """In a thread that may be abandoned: only the session belongs to it."""
-        self._open_shell(session, deadline)
         protocol, shell_id = session.protocol, session.shell_id
         assert protocol is not None and shell_id is not None
         program, *arguments = command_line.split(" ")
@@ -176,9 +178,7 @@ class WinrmTransport:
                 raise TimeIsOver
 
     def _open_shell(self, session: _Session, deadline: Deadline) -> None:
-        """Open the connection and the shell on it, when there is none."""
-        if session.shell_id is not None:
-            return
+        """Open the connection and the shell on it, in a thread that may be abandoned."""
         options = self._options
         try:
             session.protocol = self._protocol()
