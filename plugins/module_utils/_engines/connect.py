@@ -134,6 +134,8 @@ class ConnectEngine:
             answer = call_locally(shell, "read_runs", READ_RUNS, parameters, shape=RUNS_ANSWER, timeout=60, server_now=server_now)
         except LocalRouteClosed as error:
             return History(server_now, None, str(error), True, None, None)
+        except AnswerError as error:
+            return History(server_now, None, f"the run history that came back makes no sense: {error}", False, None, None)
         except RemoteError as error:
             if service_is_away(error):
                 raise

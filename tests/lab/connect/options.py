@@ -48,6 +48,8 @@ class ConnectOptions:
     running_has_end_date: bool = True  # a minimum date, as field reports infer; else null
     wizard_registered: bool = True
     tasks_run: bool = True
+    tasks_hang: bool = False  # they start, and run until somebody stops them
+    folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
 
