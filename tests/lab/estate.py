@@ -135,6 +135,17 @@ class Estate:
         """Stop everything, the newest part first."""
         self._stack.close()
 
+    # -- what is left
+
+    def left_behind(self) -> dict[str, Any]:
+        """What a task must not leave on the sync server: scheduled tasks, their folders, folders in TEMP, and open shells."""
+        return {
+            "tasks": self.sync.windows.task_names(),
+            "task_folders": self.sync.windows.task_folders(),
+            "folders": sorted(path.name for path in Path(self.host.temp).glob("hybrid.identity*")),
+            "shells": self.wsman.open_shells,
+        }
+
     # -- how to reach it
 
     def connection_variables(self, *, user: str = "svc-sync", transport: str = "ntlm", tls: bool = False) -> dict[str, Any]:

@@ -5,15 +5,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+from lab.lifetime import Killed, Lifetime, living
+
 from .errors import Caller, refusal
 from .options import ConnectOptions
+from .record import ServerRecord, TaskTruth
 
 _BIN = r"C:\Program Files\Microsoft Azure AD Sync\Bin"
 _WIZARD = r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe"
 _SERVICES = r"hklm:\system\currentcontrolset\services" + "\\"
+
+_TERMINATED = 0x41306  # SCHED_S_TASK_TERMINATED
 
 RunTask = Callable[[Caller, str, str], int]
 
@@ -21,9 +27,10 @@ RunTask = Callable[[Caller, str, str], int]
 class Windows:
     """Answers questions about the machine; starts scheduled tasks through `run_task`."""
 
-    def __init__(self, options: ConnectOptions) -> None:
-        self._options = options
+    def __init__(self, options: ConnectOptions, record: ServerRecord) -> None:
+        self._options, self._record = options, record
         self._tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        self._folders: set[str] = set()
         self._lock = threading.Lock()
         self.run_task: RunTask = lambda caller, execute, argument: 1
 
@@ -82,23 +89,45 @@ class Windows:
             "Execute": p["Execute"],
             "Argument": p["Argument"],
         }
+        task["truth"] = TaskTruth(str(p["TaskPath"]), str(p["TaskName"]), caller.user, time.time())
         with self._lock:
             self._tasks[str(p["TaskPath"]), str(p["TaskName"])] = task
+            self._folders.add(str(p["TaskPath"]).strip("\\"))
+        with self._record.lock:
+            self._record.tasks.append(task["truth"])
         return self._shown(task)
 
     def start_task(self, caller: Caller, p: dict[str, Any]) -> None:
         """Start-ScheduledTask: the action runs in a batch logon, which is no network logon."""
         task = self._find(p)
 
+        lifetime = task["lifetime"] = Lifetime()
+
         def action() -> None:
             if not self._options.tasks_run:  # for example without the right to log on as a batch job
                 task.update(State=3, LastTaskResult=0x80070569)
                 return
-            result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
+            try:
+                with living(lifetime):
+                    result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
+                if lifetime.killed:
+                    result = _TERMINATED
+            except Killed:
+                result = _TERMINATED
+            except Exception:  # what its action needs has been taken away meanwhile
+                result = 1
             task.update(State=3, LastTaskResult=result)
+            task["truth"].ended = time.time()
 
         task["State"] = 4
+        task["truth"].started = time.time()
         threading.Thread(target=action, name="scheduled-task", daemon=True).start()
+
+    def stop_task(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Stop-ScheduledTask: the process of a running action is killed. Removing a task does not do that."""
+        lifetime = self._find(p).get("lifetime")
+        if lifetime is not None:
+            lifetime.kill()
 
     def get_tasks(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
         """Get-ScheduledTask, by path or by path and name."""
@@ -117,7 +146,24 @@ class Windows:
     def unregister_task(self, caller: Caller, p: dict[str, Any]) -> None:
         """Unregister-ScheduledTask."""
         with self._lock:
-            self._tasks.pop((str(p["TaskPath"]), str(p["TaskName"])), None)
+            task = self._tasks.pop((str(p["TaskPath"]), str(p["TaskName"])), None)
+        if task is not None:
+            task["truth"].removed = time.time()
+
+    def remove_task_folder(self, caller: Caller, p: dict[str, Any]) -> None:
+        """ITaskFolder.DeleteFolder of the root folder; Path without backslashes. A folder that is not empty stays, and is refused."""
+        folder = str(p["Path"]).strip("\\")
+        with self._lock:
+            if folder not in self._folders:
+                raise refusal("no_task", self._options.language)
+            if any(path.strip("\\") == folder for path, _name in self._tasks):
+                raise refusal("task_folder_not_empty", self._options.language)
+            self._folders.discard(folder)
+
+    def task_folders(self) -> list[str]:
+        """The folders of the Task Scheduler library that registering has made and nobody has removed."""
+        with self._lock:
+            return sorted(self._folders - {""})
 
     def task_names(self) -> list[str]:
         """What is registered at the moment."""

@@ -80,6 +80,20 @@ class WsmanServer:
         self._wake: tuple[socket.socket, socket.socket] | None = None
         self._accepting: threading.Thread | None = None
 
+    @property
+    def open_shells(self) -> int:
+        """How many shells are open."""
+        return self._shells.open_now()
+
+    @property
+    def shell_idle_seconds(self) -> float | None:
+        """Seconds without a request after which a shell ends whose client names no time of its own; None: two hours."""
+        return self._shells.idle_seconds
+
+    @shell_idle_seconds.setter
+    def shell_idle_seconds(self, seconds: float | None) -> None:
+        self._shells.idle_seconds = seconds
+
     def start(self) -> None:
         """Listen and serve in threads of this process. Raises OSError when a port is taken. A stopped server can be started again."""
         if self._accepting:
@@ -164,6 +178,8 @@ class WsmanServer:
     def _serve(self, sock: socket.socket, tls: bool) -> None:
         self.log.count(connections=1)
         try:
+            if self.faults.take("connect"):
+                return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls and self._tls:  # the handshake happens here, in the connection's thread: a slow client holds up nobody else
                 sock.settimeout(_HANDSHAKE_SECONDS)
@@ -176,7 +192,7 @@ class WsmanServer:
             if self._stopping.is_set():
                 return
             session = Session(self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None)
-            http.serve(sock, session.respond, self.log)
+            http.serve(sock, session.respond, self.log, self._stopping)
         except OSError:  # hung up, by either side; a failed TLS handshake is one too
             pass
         finally:
