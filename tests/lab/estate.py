@@ -130,10 +130,17 @@ class Estate:
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
+        self.sync.break_connection = self._break_connection
 
     def stop(self) -> None:
         """Stop everything, the newest part first."""
         self._stack.close()
+
+    def _break_connection(self, name: str, details: dict[str, Any]) -> None:
+        if name == "cut":
+            self.wsman.cut_connections(float(details.get("refuse", 0.0)))
+        else:
+            self.faults.arm(name, **details)
 
     # -- what is left
 

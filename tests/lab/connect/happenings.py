@@ -40,6 +40,7 @@ class Happenings:
             "foreign_cycle": self._foreign_cycle,
             "profiles_by_hand": self._profiles_by_hand,
             "clock_jumps": lambda fault: self._server.clock.jump(float(fault["seconds"])),
+            "connection": self._connection,
             "event": self._event,
         }
 
@@ -131,3 +132,8 @@ class Happenings:
     def _event(self, fault: dict[str, Any]) -> None:
         words = [str(word) for word in fault.get("words", ["words of the server"])]
         self._server.events.write(fault.get("provider", CONNECTOR), int(fault["id"]), *words, level=int(fault.get("level", 2)))
+
+    def _connection(self, fault: dict[str, Any]) -> None:
+        names = ("verb", "seconds", "location", "after", "pending", "refuse")
+        details: dict[str, Any] = {name: fault[name] for name in names if name in fault}
+        self._server.break_connection(str(fault["fault"]), details)

@@ -27,6 +27,7 @@ FAULTS = {
     "foreign_cycle": "a cycle of somebody else begins as soon as nothing runs, after `seconds` (default 0); `full`",
     "profiles_by_hand": "somebody runs `profiles` (default a Delta Import) on the first AD connector as soon as nothing runs, `each` seconds long",
     "clock_jumps": "the clock of the server is set `seconds` ahead (negative: back)",
+    "connection": "the connection of whoever calls breaks: `fault` of lab.wsman.FAULTS with `verb` and so on, or `cut`, for `refuse` seconds",
     "event": "the event `id` of `provider` is written, at `level` (default 2, an error), with `words`",
 }
 

@@ -81,7 +81,7 @@ class ServerRecord:
         with self.lock:
             return [one for one in self.cycles if _same(one.by, user)]
 
-    def carried_since(self, since: float, until: float | None = None, *, export: bool = True) -> bool:
+    def carried_since(self, since: float, until: float | None = None, *, export: bool = True, full: bool = False) -> bool:
         """Whether what was in the directories at a time has come to the cloud.
 
         Every AD connector imported to the end in a run that began at or after it, was synchronised after that, and then an export to the cloud
@@ -89,10 +89,11 @@ class ServerRecord:
 
         Args:
             since, until: seconds of time.time(); until: None is now.
-            export: False in staging, where nothing is exported.
+            export: False in staging, where nothing is exported. full: only full imports and synchronisations count.
         """
         with self.lock:
-            done = [run for run in self.runs if run.did_its_work and run.over is not None and run.over <= (until or time.time())]
+            ended = [run for run in self.runs if run.did_its_work and run.over is not None and run.over <= (until or time.time())]
+            done = [run for run in ended if not full or run.kind == "export" or run.profile.startswith("Full")]
             directories = {run.connector.identifier for run in self.runs if run.connector.is_directory} | self.directories
         synchronised = []
         for directory in directories:

@@ -54,6 +54,8 @@ class ConnectServer:
         self.engine = Engine(clock, self.options, self.events, self.faults, self.record, directory, tenant)
         self._happenings = Happenings(self, self.faults)
         self.engine.at_phase = self._happenings.at_phase
+        #: breaks the connection of the callers (fault `connection`): (name of the fault, its details); the estate sets it
+        self.break_connection: Callable[[str, dict[str, Any]], None] = lambda name, details: None
         self._next_start = clock.now() + self.options.interval
         self._next_type = "Delta"
         self._threads: list[threading.Thread] = []

@@ -45,6 +45,7 @@ class Fault:
         seconds: how long 'hang' hangs, or 'slow' takes for a byte.
         skip: how many matching requests still pass before the first strike.
         location: where 'redirect' sends the client.
+        pending: it also strikes a request that is being worked on while it is armed, when its answer is due.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Fault:
     seconds: float = 30.0
     skip: int = 0
     location: str = ""
+    pending: bool = False
 
     def matches(self, verb: str) -> bool:
         """Whether a request of this verb concerns the fault."""
@@ -88,6 +90,7 @@ class Faults:
         seconds: float = 30.0,
         skip: int = 0,
         location: str = "",
+        pending: bool = False,
     ) -> None:
         """Arm a fault (see Fault for the options). Raises ValueError for an unknown name or verb."""
         if name not in NAMES:
@@ -95,7 +98,7 @@ class Faults:
         if verb is not None and verb not in VERBS:
             raise ValueError(f"unknown verb {verb!r}: one of {', '.join(sorted(VERBS))}")
         with self._lock:
-            self._armed.append(Fault(name, verb, times, after or name in _SPOIL, seconds, skip, location))
+            self._armed.append(Fault(name, verb, times, after or name in _SPOIL, seconds, skip, location, pending))
 
     def clear(self) -> None:
         """Disarm everything."""
@@ -107,16 +110,25 @@ class Faults:
         with self._lock:
             return [dataclasses.replace(fault) for fault in self._armed]
 
+    def note(self, name: str, verb: str) -> None:
+        """Write down what struck without having been armed here."""
+        with self._lock:
+            self._struck.append(Struck(name, verb, False, time.time()))
+
     def struck(self) -> list[Struck]:
         """What has struck so far, oldest first."""
         with self._lock:
             return list(self._struck)
 
-    def take(self, verb: str) -> Fault | None:
-        """Count down for a request of this verb and return the fault that strikes it, if one does."""
+    def take(self, verb: str, *, pending: bool = False) -> Fault | None:
+        """Count down for a request of this verb and return the fault that strikes it, if one does.
+
+        Args:
+            pending: the request has been worked on already; only faults that were armed for such a one strike it.
+        """
         with self._lock:
             for fault in self._armed:
-                if not fault.matches(verb):
+                if not fault.matches(verb) or (pending and not fault.pending):
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -124,6 +136,6 @@ class Faults:
                 fault.times -= 1
                 if fault.times <= 0:
                     self._armed.remove(fault)
-                self._struck.append(Struck(fault.name, verb, fault.after, time.time()))
+                self._struck.append(Struck(fault.name, verb, fault.after or pending, time.time()))
                 return dataclasses.replace(fault)
         return None

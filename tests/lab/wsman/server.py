@@ -74,6 +74,7 @@ class WsmanServer:
         self._tls: ssl.SSLContext | None = None
         self._binding: bytes | None = None
         self._stopping = threading.Event()
+        self._refusing_until = 0.0
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._listeners: dict[socket.socket, bool] = {}
@@ -93,6 +94,15 @@ class WsmanServer:
     @shell_idle_seconds.setter
     def shell_idle_seconds(self, seconds: float | None) -> None:
         self._shells.idle_seconds = seconds
+
+    def cut_connections(self, refuse_seconds: float = 0.0) -> None:
+        """End every connection in the middle of what it does, and every new one for some time. Shells and their commands live on."""
+        self._refusing_until = time.monotonic() + refuse_seconds
+        self.faults.note("cut", "connect")
+        with self._lock:
+            connections = list(self._connections.values())
+        for sock in connections:
+            _hang_up(sock)
 
     def start(self) -> None:
         """Listen and serve in threads of this process. Raises OSError when a port is taken. A stopped server can be started again."""
@@ -178,6 +188,9 @@ class WsmanServer:
     def _serve(self, sock: socket.socket, tls: bool) -> None:
         self.log.count(connections=1)
         try:
+            if time.monotonic() < self._refusing_until:
+                self.faults.note("refused", "connect")
+                return
             if self.faults.take("connect"):
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import threading
 
@@ -82,6 +83,8 @@ class Session:
             if broken:
                 return broken
         status, envelope = self._service.answer(message, user)
+        late = None if fault else self._faults.take(message.verb, pending=True)
+        fault = dataclasses.replace(late, after=True) if late else fault
         if fault and fault.name in ("truncated", "garbage", "slow"):
             return self._spoil(fault, self._envelope(status, envelope, sealed))
         if fault and fault.after:
