@@ -22,6 +22,7 @@ from estates import COVERAGE, MakeEstate
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route_script import LOCAL_ROUTE
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from ansible_collections.hybrid.identity.plugins.module_utils._timestamps import parse_utc
 from lab.estate import ACCOUNTS, Estate, EstateOptions
@@ -224,9 +225,12 @@ def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypa
 
 # -- the local route
 
+_SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
+_TASKS = "\\hybrid.identity\\"
 
-def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> Any:
-    shell = procedures.open_shell(estate, user)
+
+def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 20.0, shell: RemoteShell | None = None) -> Any:
+    shell = shell or procedures.open_shell(estate, user)
     try:
         since = "2026-01-01T00:00:00.0000000Z"
         return call_locally(
@@ -236,21 +240,86 @@ def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> A
         shell.close()
 
 
-def test_local_route_sweeps_what_a_crash_left(make_estate: MakeEstate) -> None:
-    estate = make_estate()
+def _plant_task(estate: Estate, name: str, description: str = f"hybrid.identity {_SID}", *, running: bool = False) -> None:
     caller = estate.host.caller("svc-sync", network_logon=True)
-    path = "\\hybrid.identity\\"
-    for task in ("20200101000000-dead", "29990101000000-alive"):
-        details = {"TaskPath": path, "TaskName": task, "Execute": "x", "Argument": "y"}
-        estate.sync.call(caller, "Register-ScheduledTask", details)
-    stale = Path(estate.host.temp) / "hybrid.identity-20200101000000-dead"
-    stale.mkdir()
-    (stale / "request.json").write_text("{}")
+    task = {"TaskPath": _TASKS, "TaskName": name}
+    details = {"Execute": "x", "Argument": "y", "Description": description}
+    estate.sync.call(caller, "Register-ScheduledTask", {**task, **details})
+    if running:
+        estate.sync.configure(tasks_hang=True)
+        estate.sync.call(caller, "Start-ScheduledTask", task)
+        estate.sync.configure(tasks_hang=False)
+
+
+def _plant_folder(estate: Estate, name: str, *, own: bool = True, files: tuple[str, ...] = ("request.json", "run.ps1")) -> Path:
+    folder = Path(estate.host.temp) / f"hybrid.identity-{name}"
+    folder.mkdir()
+    for file in files:
+        (folder / file).write_text("{}")
+    if own:
+        estate.sync.windows.folders[str(folder)] = f"O:{_SID}D:P"
+    return folder
+
+
+def _nothing_is_left(estate: Estate) -> bool:
+    windows = estate.sync.windows
+    folders = list(Path(estate.host.temp).glob("hybrid.identity-*"))
+    return not (windows.task_names() or windows.task_folders() or windows.orphans or folders)
+
+
+def test_local_route_sweeps_what_a_crash_left_and_nothing_else(make_estate: MakeEstate, tmp_path: Path) -> None:
+    estate = make_estate()
+    stale, living = "20200101000000-0123456789ab", "29990101000000-0123456789ab"
+    _plant_task(estate, stale, running=True)
+    time.sleep(0.1)
+    _plant_task(estate, living)
+    _plant_task(estate, "20200101000000-00000000dead", "hybrid.identity S-1-5-21-1-2-3-4")
+    _plant_task(estate, "my own backup")
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "request.json").write_text("keep me")
+    swept = _plant_folder(estate, stale)
+    kept = [
+        _plant_folder(estate, living),
+        _plant_folder(estate, "20200101000000-00000000aaaa", own=False),
+        _plant_folder(estate, "20200101000000-00000000bbbb", files=("request.json", "not ours")),
+        _plant_folder(estate, "a folder of another program"),
+    ]
+    link = Path(estate.host.temp) / "hybrid.identity-20200101000000-00000000cccc"
+    link.symlink_to(precious)
+    estate.sync.windows.folders[str(link)] = f"O:{_SID}D:P"
     assert _locally(estate) == {"runs": []}
+    assert estate.sync.windows.task_names() == [living, "20200101000000-00000000dead", "my own backup"]
+    assert estate.sync.windows.orphans == [], "a running task is stopped before it is removed"
+    assert estate.sync.windows.task_folders() == ["hybrid.identity"], "it is not empty"
     if estate.host.mode == "powershell":
-        assert estate.sync.windows.task_names() == ["29990101000000-alive"]
-        assert not stale.exists()
-        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+        assert not swept.exists()
+        assert all(folder.exists() for folder in kept)
+        assert (kept[2] / "not ours").exists()
+    assert link.is_symlink()
+    assert (precious / "request.json").read_text() == "keep me"
+
+
+def test_local_route_makes_a_closed_folder_in_one_step_and_leaves_nothing(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    assert _locally(estate) == {"runs": []}
+    assert _nothing_is_left(estate)
+    (task,) = estate.sync.windows.registered
+    assert (task["LogonType"], task["RunLevel"], task["UserId"]) == ("S4U", "Highest", _SID)
+    if estate.host.mode == "powershell":
+        assert task["Execute"] == r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+        assert 60 <= task["ExecutionTimeLimit"] <= 120
+        assert list(estate.sync.windows.folders.values()) == [f"O:{_SID}D:P(A;OICI;FA;;;{_SID})(A;OICI;FA;;;SY)"]
+
+
+def test_local_route_does_not_use_a_folder_that_somebody_else_made(powershell: str) -> None:
+    with Estate(EstateOptions(directory=False, tenant=False, powershell=powershell, coverage=COVERAGE)) as estate:
+        estate.sync.configure(folders_are_taken=True)
+        with pytest.raises(LocalRouteClosed, match="UnauthorizedAccessException"):
+            _locally(estate)
+        assert estate.sync.windows.registered == []
+        (folder,) = Path(estate.host.temp).glob("hybrid.identity-*")
+        assert list(folder.iterdir()) == [], "nothing was written into it"
 
 
 def test_local_route_says_why_it_is_closed(make_estate: MakeEstate) -> None:
@@ -260,15 +329,52 @@ def test_local_route_says_why_it_is_closed(make_estate: MakeEstate) -> None:
     estate.sync.configure(tasks_run=False)
     with pytest.raises(LocalRouteClosed, match="0x80070569"):
         _locally(estate)
-    assert estate.sync.windows.task_names() == []
+    assert _nothing_is_left(estate)
 
 
-def test_local_route_trusts_only_a_closed_folder(powershell: str) -> None:
-    with Estate(EstateOptions(directory=False, tenant=False, powershell=powershell, coverage=COVERAGE)) as estate:
-        estate.host.icacls_exit_code = 5
-        with pytest.raises(LocalRouteClosed):
-            _locally(estate)
-        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+def test_local_route_ends_in_its_time_and_stops_the_task(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    estate.sync.configure(tasks_hang=True)
+    began = time.monotonic()
+    with pytest.raises(LocalRouteClosed, match="state 4"):
+        _locally(estate, timeout=4)
+    assert time.monotonic() - began < 5
+    assert _nothing_is_left(estate)
+
+
+@pytest.mark.parametrize("verb", ["Command", "Send", "Receive", "Signal"])
+def test_one_lost_connection_does_not_close_the_local_route(verb: str, make_estate: MakeEstate) -> None:
+    """Each try has a name of its own, so it does not meet what the one before it left, or that one itself, still running."""
+    estate = make_estate()
+    estate.faults.arm("close_connection", verb=verb, after=verb != "Receive")
+    assert _locally(estate) == {"runs": []}
+    assert estate.faults.active() == []
+    _wait_until(lambda: _nothing_is_left(estate))
+
+
+def test_a_try_removes_what_earlier_tries_of_the_call_left(make_estate: MakeEstate) -> None:
+    """A script that died with its shell has left a running task and its folder; they are no leftovers by age yet."""
+    estate = make_estate()
+    now = estate.sync.clock.now()
+    dead = f"{now:%Y%m%d%H%M%S}-0123456789ab"
+    _plant_task(estate, dead, running=True)
+    time.sleep(0.1)
+    _plant_folder(estate, dead)
+    shell = procedures.open_shell(estate)
+    for request in ("", None):
+        parameters = {"name": f"{now:%Y%m%d%H%M%S}-ba9876543210", "earlier": [dead], "leftover": "2020", "request": request}
+        found = shell.call("clean", LOCAL_ROUTE, {**parameters, "runner": "", "seconds": 0.0}, timeout=20, repeatable=False).data
+        assert found["answered"] is False
+    shell.close()
+    assert estate.sync.windows.task_names() == estate.sync.windows.task_folders() == estate.sync.windows.orphans == []
+    assert estate.host.mode == "fakes" or _nothing_is_left(estate)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate) -> None:
@@ -276,6 +382,7 @@ def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate
     estate.sync.configure(module_present=False)
     with pytest.raises(RemoteError) as caught:
         _locally(estate)
+    assert _nothing_is_left(estate)
     assert caught.value.type == "System.IO.FileNotFoundException"
 
 

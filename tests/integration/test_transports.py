@@ -16,7 +16,7 @@ from estates import MakeEstate
 from lab.estate import ACCOUNTS, Estate
 
 
-def _over(transport: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+def _over(transport: str, estate: Estate, /, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """Inventory, hosts pattern and additional task options of a transport."""
     if transport == "connection":
         return {"sync_servers": {"hosts": {"sync1": estate.connection_variables(**how)}}}, "sync1", {}
@@ -93,7 +93,7 @@ def test_progress_is_shown_while_it_runs(make_estate: MakeEstate, tmp_path: Path
     estate = make_estate()
     inventory, hosts, _connection = _over("connection", estate)
     done = procedures.run_playbook(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
-    assert "sync1: starting a delta cycle" in done.stdout
+    assert "sync1: starting a delta cycle" in done.stderr
     assert done.returncode == 0
 
 

@@ -145,9 +145,13 @@ class Estate:
     # -- what is left
 
     def left_behind(self) -> dict[str, Any]:
-        """What a task must not leave on the sync server: scheduled tasks, their folders, folders in TEMP, and open shells."""
+        """What a task must not leave on the sync server.
+
+        Scheduled tasks, processes of tasks that were removed while they ran, folders of the Task Scheduler, folders in TEMP, open shells.
+        """
         return {
             "tasks": self.sync.windows.task_names(),
+            "orphans": list(self.sync.windows.orphans),
             "task_folders": self.sync.windows.task_folders(),
             "folders": sorted(path.name for path in Path(self.host.temp).glob("hybrid.identity*")),
             "shells": self.wsman.open_shells,

@@ -296,10 +296,10 @@ def test_the_record_knows_every_scheduled_task_and_its_folder(make_server: Calla
     call(server, "Start-ScheduledTask", **task)
     until(lambda: server.record.tasks[0].ended)
     with pytest.raises(CmdletError):
-        call(server, "remove_task_folder", Path="\\hybrid.identity")
+        server.call(ADMIN, "delete_task_folder", {"name": "hybrid.identity"})
     call(server, "Unregister-ScheduledTask", **task)
     assert server.windows.task_folders() == ["hybrid.identity"], "removing the last task leaves the folder"
-    call(server, "remove_task_folder", Path="\\hybrid.identity")
+    server.call(ADMIN, "delete_task_folder", {"name": "hybrid.identity"})
     assert server.windows.task_folders() == []
     (truth,) = server.record.tasks
     assert truth.registered <= (truth.started or 0) <= (truth.ended or 0) <= (truth.removed or 0)

@@ -15,6 +15,7 @@ import pytest
 from estates import MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _local_route
 from lab.estate import Estate
 from lab.lifetime import Killed, Lifetime, current, living, require_alive
 
@@ -111,14 +112,14 @@ def test_finally_does_not_run_in_powershell(powershell: str, tmp_path: Path) -> 
 
 
 def test_a_local_route_that_is_killed_leaves_its_task(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import call_locally
-
-    monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", ())
+    monkeypatch.setattr(_local_route, "_PAUSES", (30.0,))  # the next try would tidy up
     estate = make_estate()
     estate.sync.arm("cmdlet_hangs", cmdlet="Get-ADSyncRunProfileResult", seconds=1.5)
     shell = procedures.open_shell(estate)
     since = {"since": "2026-01-01T00:00:00.0000000Z"}
-    _in_a_thread(lambda: call_locally(shell, "runs", _connect_scripts.READ_RUNS, since, timeout=10, server_now=estate.sync.clock.now()))
+    _in_a_thread(
+        lambda: _local_route.call_locally(shell, "runs", _connect_scripts.READ_RUNS, since, timeout=60, server_now=estate.sync.clock.now())
+    )
     until(lambda: estate.sync.faults.armed() == [])
     estate.wsman._shells.close(next(iter(estate.wsman._shells._shells.values())))
     until(lambda: estate.sync.record.tasks[0].ended, 5)

@@ -7,12 +7,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .._failure import HybridIdentityError
 from .._module_exit import leave
 from .._remote._call import RemoteShell
-from .._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
+from .._remote._winrm import WinrmTransport
 from ._options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
 
 Procedure = Callable[["list[tuple[str, RemoteShell]]", AnsibleModule, datetime], "dict[str, Any]"]
@@ -29,8 +29,6 @@ def argument_spec(options: dict[str, Any]) -> dict[str, Any]:
 def run(module: AnsibleModule, procedure: Procedure) -> None:
     """Connect to the servers, do the work, leave through exit_json or fail_json. Everything that was opened is closed."""
     now = datetime.now(timezone.utc)
-    if WINRM_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
     leave(module, lambda: _over_shells(module, procedure, now))
 
 
@@ -38,10 +36,17 @@ def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime) -> 
     if not module.params.get("server"):
         raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
     shells: list[tuple[str, RemoteShell]] = []
+    warnings: list[str] = []
     try:
         for name in module.params["server"]:
-            shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), trace=module.debug)))
-        return procedure(shells, module, now)
+            transport = WinrmTransport(read_winrm_options(module.params, name))
+            warnings += transport.warnings
+            shells.append((name, RemoteShell(transport, trace=module.debug)))
+        result = procedure(shells, module, now)
+        return {**result, "warnings": [*result.get("warnings", []), *warnings]}
+    except HybridIdentityError as error:
+        error.details["warnings"] = [*error.details.get("warnings", []), *warnings]
+        raise
     finally:
         for _name, shell in shells:
             shell.close()

@@ -26,6 +26,7 @@ CONNECTION_OPTIONS: dict[str, Any] = {
     "client_certificate": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
     "kerberos_hostname": {"type": "str"},
+    "on_unreachable": {"type": "str", "default": "fail", "choices": ["fail", "unreachable"]},
 }
 
 #: environment variables that stand in for a connection option, for credentials that a CI system or AWX injects

@@ -70,6 +70,8 @@ class ConnectOptions:
     more_directories: tuple[str, ...] = ()  # further forests, each with an AD connector of this name; there is nothing to import from them
     wizard_registered: bool = True
     tasks_run: bool = True
+    tasks_hang: bool = False  # they start, and run until somebody stops them
+    folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
 

@@ -75,11 +75,14 @@ class ConnectServer:
             "file_version": self.windows.file_version,
             "Register-ScheduledTask": self.windows.register_task,
             "Start-ScheduledTask": self.windows.start_task,
-            "Stop-ScheduledTask": self.windows.stop_task,
-            "remove_task_folder": self.windows.remove_task_folder,
             "Get-ScheduledTask": self.windows.get_tasks,
             "Get-ScheduledTaskInfo": self.windows.get_task_info,
+            "Stop-ScheduledTask": self.windows.stop_task,
             "Unregister-ScheduledTask": self.windows.unregister_task,
+            "task_folder": self.windows.task_folder,
+            "delete_task_folder": self.windows.delete_task_folder,
+            "create_folder": self.windows.create_folder,
+            "folder_owner": self.windows.folder_owner,
         }
         self.events.write(ENGINE, 2001)
         self.events.write(CONNECTOR, 654)
