@@ -130,10 +130,32 @@ class Estate:
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
+        self.sync.break_connection = self._break_connection
 
     def stop(self) -> None:
         """Stop everything, the newest part first."""
         self._stack.close()
+
+    def _break_connection(self, name: str, details: dict[str, Any]) -> None:
+        if name == "cut":
+            self.wsman.cut_connections(float(details.get("refuse", 0.0)))
+        else:
+            self.faults.arm(name, **details)
+
+    # -- what is left
+
+    def left_behind(self) -> dict[str, Any]:
+        """What a task must not leave on the sync server.
+
+        Scheduled tasks, processes of tasks that were removed while they ran, folders of the Task Scheduler, folders in TEMP, open shells.
+        """
+        return {
+            "tasks": self.sync.windows.task_names(),
+            "orphans": list(self.sync.windows.orphans),
+            "task_folders": self.sync.windows.task_folders(),
+            "folders": sorted(path.name for path in Path(self.host.temp).glob("hybrid.identity*")),
+            "shells": self.wsman.open_shells,
+        }
 
     # -- how to reach it
 

@@ -12,7 +12,7 @@ function ConvertFrom-Estate($Value) {
     if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertFrom-Estate $item }) }
     if ($Value -is [System.Management.Automation.PSCustomObject]) {
         $names = @($Value.PSObject.Properties.Name)
-        if ($names -contains '#datetime') { return [datetime]::new([long]$Value.'#datetime', [System.DateTimeKind]::Utc) }
+        if ($names -contains '#datetime') { return [datetime]::new([long]$Value.'#datetime', [System.DateTimeKind]$Value.'#kind'.Substring(1)) }
         if ($names -contains '#timespan') { return [timespan]::new([long]$Value.'#timespan') }
         if ($names -contains '#guid') { return [guid]$Value.'#guid'.Substring(1) }
         $object = [ordered]@{}
