@@ -82,12 +82,13 @@ def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     cycle = requested_cycle(seen)
     accepted = request.answer == ACCEPTED
     state = "started" if accepted else None
-    parts, covers = None, False
+    parts: Parts | None = None
+    covers = False
     rested = seen.history_is_fresh and seen.history is not None
     if cycle is not None:
         # The start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did since.
         parts, covers = _parts(desired, seen, cycle, request.at - _ROUNDING)
-        state = "confirmed" if cycle.finished is None or not rested else _rung_of(parts)
+        state = "confirmed" if cycle.finished is None or not rested else _rung_of(desired, parts, covers)
     elif rested and seen.history is not None and seen.history.runs is None:
         # Where the runs cannot be read, a rest after a cycle was seen is an end, and says nothing of what was done.
         if seen.cycle_seen is not None:
@@ -116,11 +117,11 @@ def _of_others(desired: DesiredCycle, seen: Observed) -> Proof:
     for cycle in cycles:
         parts, covers = _parts(desired, seen, cycle, since)
         if covers:
-            return _foreign(seen, cycle, parts, covers)
+            return _foreign(desired, seen, cycle, parts, covers)
     if seen.awaited is not None:
         awaited = next((cycle for cycle in cycles if cycle.started == seen.awaited), None)
         if awaited is not None and seen.history_is_fresh:
-            return _foreign(seen, awaited, *_parts(desired, seen, awaited, since))
+            return _foreign(desired, seen, awaited, *_parts(desired, seen, awaited, since))
         return Proof("foreign", "confirmed", started=seen.awaited, evidence=_evidence(seen, None))
     newest = cycles[-1] if cycles else None
     if newest is not None and seen.state.active and _will_cover(desired, seen, newest, since):
@@ -128,14 +129,18 @@ def _of_others(desired: DesiredCycle, seen: Observed) -> Proof:
     return Proof(evidence=_evidence(seen, None))
 
 
-def _foreign(seen: Observed, cycle: Cycle, parts: Parts | None, covers: bool) -> Proof:
-    state = "confirmed" if cycle.finished is None else _rung_of(parts)
+def _foreign(desired: DesiredCycle, seen: Observed, cycle: Cycle, parts: Parts, covers: bool) -> Proof:
+    state = "confirmed" if cycle.finished is None else _rung_of(desired, parts, covers)
     return Proof("foreign", state, cycle, covers, parts, None, cycle.started, cycle.finished, _evidence(seen, cycle))
 
 
-def _rung_of(parts: Parts | None) -> str:
-    """The rung of a cycle that has ended: verified if every part was read, and it is known which parts there have to be."""
-    return "verified" if parts is not None and not parts.absent and parts.connectors_known else "finished"
+def _rung_of(desired: DesiredCycle, parts: Parts, covers: bool) -> str:
+    """The rung of a cycle that has ended: verified if every part was read, and it is known which parts there have to be.
+
+    Where results do not count, a cycle that was kept from its work is no failure; it is not verified for that.
+    """
+    counted = covers or desired.fail_on != "never"
+    return "verified" if counted and not parts.absent and parts.connectors_known else "finished"
 
 
 def _parts(desired: DesiredCycle, seen: Observed, cycle: Cycle, since: datetime) -> tuple[Parts, bool]:
