@@ -134,19 +134,19 @@ class CallbackModule(CallbackBase):
 '''
 
 
-def _document(folder: Path, inventory: dict[str, Any], plays: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
-    """Run plays with the callback above; standard output has to be its document, with the result of every task."""
+def _document(folder: Path, inventory: dict[str, Any], plays: list[dict[str, Any]]) -> Any:
+    """Run plays with the callback above; the last line of standard output is its document, with the result of every task."""
     (folder / "callbacks").mkdir()
     (folder / "callbacks" / "document.py").write_text(_JSON_CALLBACK)
     environment = {"ANSIBLE_STDOUT_CALLBACK": "document", "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks")}
-    done = procedures.run_playbook(folder, inventory, plays, environment=environment)
-    return done, json.loads(done.stdout)
+    return procedures.run_playbook(folder, inventory, plays, environment=environment)
 
 
 def test_progress_does_not_break_a_document_on_standard_output(estate: Estate, tmp_path: Path) -> None:
     inventory, hosts, _connection = _over("connection", estate)
-    done, results = _document(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
-    assert results[0]["sync"]["ownership"] == "own"
+    done = _document(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
+    (result,) = json.loads(done.stdout)
+    assert result["sync"]["ownership"] == "own"
     assert "sync1: starting a delta cycle" in done.stderr
 
 
@@ -270,7 +270,8 @@ def test_module_defaults_reach_the_members_of_a_group_and_nobody_else(tmp_path: 
         for group in GROUPS
     ]
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    _done, results = _document(tmp_path, {"all": {"hosts": {"localhost": local}}}, plays)
+    done = _document(tmp_path, {"all": {"hosts": {"localhost": local}}}, plays)
+    results = json.loads(done.stdout.splitlines()[-1])
     for group, members in GROUPS.items():
         mine, results = results[: len(modules)], results[len(modules) :]
         assert {module for module, result in zip(modules, mine) if "no_such_option" in result["msg"]} == members, group
