@@ -104,9 +104,14 @@ def run_playbook(
 
 
 def task_results(
-    folder: Path, inventory: dict[str, Any], hosts: str, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()
+    folder: Path,
+    inventory: dict[str, Any],
+    hosts: str,
+    *tasks: dict[str, Any],
+    arguments: tuple[str, ...] = (),
+    defaults: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Run tasks through ansible-playbook; the result of each, failures included."""
+    """Run tasks through ansible-playbook, with module_defaults if wanted; the result of each, failures included."""
     written = []
     steps: list[dict[str, Any]] = []
     for number, task in enumerate(tasks):
@@ -123,7 +128,8 @@ def task_results(
                 "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
             }
         )
-    done = run_playbook(folder, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": steps}], *arguments)
+    play = {"hosts": hosts, "gather_facts": False, "module_defaults": defaults or {}, "tasks": steps}
+    done = run_playbook(folder, inventory, [play], *arguments)
     missing = [file for file in written if not file.exists()]
     assert not missing, done.stdout + done.stderr
     return [json.loads(file.read_text()) for file in written]

@@ -18,7 +18,7 @@ description:
   - Changes nothing. What is forbidden or broken is named in RV(problems), the rest is told all the same.
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_dirsync
   - hybrid.identity.attributes.action
   - hybrid.identity.connection
   - hybrid.identity.connection.engine
