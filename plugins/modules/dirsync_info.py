@@ -169,9 +169,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._info import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._module import argument_spec, run
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._trigger import inform
 
 
 def carry(shells: list[tuple[str, RemoteShell]], module: AnsibleModule, now: datetime) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import CONNECTION_OPTIONS
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import CONNECTION_OPTIONS, INFO_SECONDS
 
 from ._connection import ConnectionTransport
 
@@ -110,7 +111,9 @@ class ConnectionAction(ActionBase):
         """The procedure over the connection of the task. Raises HybridIdentityError."""
         name = str(self._task.delegate_to or task_vars.get("inventory_hostname") or "the sync server")
         transport = ConnectionTransport(self._connection, name)
-        shell = RemoteShell(transport, trace=lambda line: display.vvvv(line, host=name))
+        shell = RemoteShell(
+            transport, Deadline(params.get("wait_timeout") or INFO_SECONDS), trace=lambda line: display.vvvv(line, host=name)
+        )
         try:
             result = self.carry(shell, params, name, now)
         except HybridIdentityError as error:

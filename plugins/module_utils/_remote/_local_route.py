@@ -15,11 +15,12 @@ import contextlib
 import secrets
 import time
 from datetime import datetime, timedelta
-from typing import Any, Callable
+from typing import Any
 
 from .._deadline import Deadline
-from ._call import Answer, NoAnswer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
+from ._call import Answer, AnswerError, NoAnswer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
 from ._local_route_script import LOCAL_ROUTE, RUNNER
+from ._shape import Shape, flag, optional, record, text, whole
 from ._transport import ConnectionBroken, TransportError
 
 #: how old (in hours) a left-over has to be before it is swept: no call lives that long
@@ -30,6 +31,7 @@ _PAUSES = (1.0, 3.0)
 _AROUND = 10.0
 #: seconds for removing what the tries left, after the last of them has failed
 _CLEANING = 3.0
+_OUTER_SHAPE = record(answered=flag, text=optional(text), state=optional(whole), last_result=optional(whole))
 
 
 class LocalRouteClosed(Exception):
@@ -42,9 +44,9 @@ def call_locally(
     script: str,
     parameters: dict[str, Any],
     *,
+    shape: Shape,
     timeout: float,
     server_now: datetime,
-    shape: Callable[[Any, str], Any] | None = None,
 ) -> Answer:
     """Run a script on the server outside the network logon; it must be safe to repeat.
 
@@ -53,14 +55,15 @@ def call_locally(
         name, script, parameters: as in RemoteShell.call.
         timeout: seconds for all of it, tries and pauses included (removing what failed tries left may take three seconds more).
         server_now: the server's clock, which names the task, so that left-overs can be told from living ones.
-        shape: called with the script's data and `name`; raises where the data is not what the script promises.
+        shape: what the script promises to return.
 
     Raises:
         LocalRouteClosed: the task could not be registered, did not start, or gave no answer.
         RemoteError: the script itself failed.
+        AnswerError: its answer is not what it promises.
         TransportError: the call could not be carried (after three tries).
     """
-    deadline = Deadline(timeout)
+    deadline = Deadline(min(timeout, shell.deadline.left()))
     marker = "#" + secrets.token_hex(8) + "#"
     route = _Route(shell, name + " (local)", request_document(script, parameters, marker), server_now)
     try:
@@ -70,17 +73,15 @@ def call_locally(
             f"the account may not run a one-shot scheduled task on the server ({error.type}, 0x{error.hresult & 0xFFFFFFFF:08X}): "
             "that takes a local administrator with the right to log on as a batch job"
         ) from error
-    found = outer.data if isinstance(outer.data, dict) else {}
-    if found.get("answered") is not True:
-        state, result = (_whole(found.get(key)) for key in ("state", "last_result"))
+    except AnswerError as error:
+        raise LocalRouteClosed(f"the answer of the scheduled task makes no sense: {error}") from error
+    if not outer.data["answered"]:
+        state, result = outer.data["state"] or 0, outer.data["last_result"] or 0
         raise LocalRouteClosed(f"the scheduled task gave no answer (state {state}, last result 0x{result & 0xFFFFFFFF:08X})")
-    envelope = read_envelope(str(found.get("text")).encode("ascii", errors="replace"), marker)
+    envelope = read_envelope((outer.data["text"] or "").encode("ascii", errors="replace"), marker)
     if envelope is None:
         raise LocalRouteClosed("the answer of the scheduled task could not be read")
-    answer = open_envelope(envelope, outer.asked, outer.answered)
-    if shape is not None:
-        shape(answer.data, name)
-    return answer
+    return open_envelope(envelope, shape, outer.lead)
 
 
 class _Route:
@@ -118,13 +119,9 @@ class _Route:
             "seconds": seconds,
         }
         self._earlier.append(name)
-        return self._shell.call(self._name, LOCAL_ROUTE, parameters, timeout=timeout, repeatable=False)
+        return self._shell.call(self._name, LOCAL_ROUTE, parameters, shape=_OUTER_SHAPE, timeout=timeout, repeatable=False)
 
     def _clean(self, deadline: Deadline) -> None:
         """Remove what the tries left, if the server can still be got at; otherwise a later call sweeps it."""
-        with contextlib.suppress(TransportError, RemoteError):
+        with contextlib.suppress(TransportError, RemoteError, AnswerError):
             self._once("", 0.0, max(deadline.left(), _CLEANING))
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._remote import _local_route
-from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError, RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import AnswerError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import anything, record, text
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import (
     AuthenticationFailed,
     ConnectionBroken,
@@ -71,7 +73,8 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _call(server: _Server, timeout: float = 30, **changes: Any) -> Any:
-    return call_locally(RemoteShell(server), "runs", "x", {}, timeout=timeout, server_now=_NOW, **changes).data
+    shell = RemoteShell(server, Deadline(600))
+    return call_locally(shell, "runs", "x", {}, timeout=timeout, server_now=_NOW, **{"shape": anything, **changes}).data
 
 
 def test_every_try_has_a_name_of_its_own_and_knows_the_earlier_ones() -> None:
@@ -133,12 +136,6 @@ def test_an_odd_answer_closes_the_route_and_raises_nothing_else(answer: Any) -> 
 
 
 def test_the_inner_answer_is_held_against_its_shape() -> None:
-    seen = []
-    assert _call(_Server(inner={"runs": []}), shape=lambda data, name: seen.append((data, name))) == {"runs": []}
-    assert seen == [({"runs": []}, "runs")]
-
-    def refuse(data: Any, name: str) -> None:
-        raise RemoteError({"message": "odd"})
-
-    with pytest.raises(RemoteError, match="odd"):
-        _call(_Server(inner=1), shape=refuse)
+    assert _call(_Server(inner={"name": "x", "more": 1}), shape=record(name=text)) == {"name": "x"}
+    with pytest.raises(AnswerError, match="name is no text"):
+        _call(_Server(inner={"name": 5}), shape=record(name=text))
