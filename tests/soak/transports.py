@@ -9,6 +9,7 @@ from typing import Any
 
 import procedures
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from lab.estate import Estate
 
@@ -19,7 +20,8 @@ def trigger(estate: Estate, transport: str, user: str, params: dict[str, Any]) -
     """dirsync_trigger over a transport (winrm or connection); a failure comes back as its result, anything else is raised."""
     if transport == "winrm":
         return procedures.trigger(estate, user, **params)
-    return procedures.trigger_over([("sync1", RemoteShell(connection_transport(estate, user)))], **params)
+    shell = RemoteShell(connection_transport(estate, user), Deadline(params["wait_timeout"]))
+    return procedures.trigger_over([("sync1", shell)], **params)
 
 
 def connection_transport(estate: Estate, user: str) -> Any:
