@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     _estate_arguments(demo)
     demo.set_defaults(run=_demo, cycle_seconds=5.0)
     tell = commands.add_parser("tell", help="speak to a running estate")
-    tell.add_argument("question", help='JSON, for example \'{"do": "set", "staging": true}\'; verbs: set, fault, cycle, cycles, stats')
+    tell.add_argument(
+        "question", help='JSON, for example \'{"do": "set", "staging": true}\'; verbs: set, fault, cycle, cycles, stats, record'
+    )
     tell.add_argument("--control", type=Path, help="its socket")
     tell.set_defaults(run=_tell)
     faults = commands.add_parser("faults", help="list the faults")

@@ -46,7 +46,9 @@ class Control:
             return [vars(cycle) for cycle in estate.sync.cycles]
         if verb == "stats":
             return {**estate.wsman.log.snapshot(), "processes": estate.host.processes_started, "tasks": estate.sync.windows.task_names()}
-        raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats")
+        if verb == "record":
+            return {"happened": estate.sync.record.as_lines(), "left": estate.left_behind()}
+        raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats, record")
 
 
 def tell(path: Path, question: dict[str, Any]) -> dict[str, Any]:

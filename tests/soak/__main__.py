@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 from .campaign import run_everywhere, run_seed
 from .report import Row, summary
@@ -14,6 +15,8 @@ from .stalls import STALLS
 
 _SEED = 20261124
 _RUNS = 530
+#: the whole story of every run with a violation
+_STORIES = Path(__file__).parent.parent / "output" / "soak.txt"
 
 
 def main() -> int:
@@ -35,6 +38,11 @@ def main() -> int:
                 print(f"{len(rows)} runs after {time.monotonic() - began:.0f} s, {wrong} with violations", flush=True)
 
         run_everywhere(range(first, first + runs), told)
+    stories = [
+        line for row in rows if row.violations for line in (f"=== seed {row.seed}", *(str(one) for one in row.violations), *row.details)
+    ]
+    _STORIES.parent.mkdir(exist_ok=True)
+    _STORIES.write_text("\n".join(stories) + "\n", encoding="utf-8")
     print("\n".join(summary(sorted(rows, key=lambda row: row.seed), time.monotonic() - began)), flush=True)
     return 1 if any(row.violations for row in rows) else 0
 

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from estates import POWERSHELL
 
+from lab.powershell.runner import PowerShellRunner
+
 from .execute import execute
 from .judge import judge
 from .kinds import build
@@ -37,6 +39,8 @@ def run_seed(seed: int, *, details: bool = False) -> Row:
 def run_here(seeds: Sequence[int], told: Callable[[Row], None], *, threads: int = _THREADS, details: bool = False) -> None:
     """Run seeds in threads of this process; `told` gets each row, in the order of their ends."""
     STALLS.start()
+    if POWERSHELL is not None:  # its warm server ends with the thread that started it
+        PowerShellRunner(POWERSHELL, {}).start()
     with ThreadPoolExecutor(threads, "soak") as pool:
         for future in [pool.submit(run_seed, seed, details=details) for seed in seeds]:
             future.add_done_callback(lambda done: told(done.result()))

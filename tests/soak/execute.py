@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
@@ -65,11 +66,22 @@ class Observed:
     struck: list[Struck]
     commands: list[float]
     elsewhere: list[str]
+    #: whether the server refused connections at the end
+    cut_off: bool = False
     lab_failures: list[str] = field(default_factory=list)
+
+
+#: runs with PowerShell at the same time in one process: each of them takes a processor
+_POWERSHELLS = threading.BoundedSemaphore(2)
 
 
 def execute(scenario: Scenario) -> Observed:
     """Run a scenario."""
+    with _POWERSHELLS if scenario.powershell else contextlib.nullcontext():
+        return _execute(scenario)
+
+
+def _execute(scenario: Scenario) -> Observed:
     options = EstateOptions(
         directory=False,
         tenant=False,
@@ -106,6 +118,7 @@ def execute(scenario: Scenario) -> Observed:
             estate.faults.struck(),
             [one.at for one in estate.wsman.log.audit],
             elsewhere.credentials(),
+            estate.wsman.refusing,
             estate.wsman.log.failures,
         )
 
@@ -181,7 +194,7 @@ class _Task(threading.Thread):
 
     def wait(self) -> None:
         """Wait until it has ended, or its time is over for good."""
-        self.join(self._params["wait_timeout"] + 5.0 + _PATIENCE)
+        self.join(max(self.outcome.called + self._params["wait_timeout"] + 5.0 + _PATIENCE - time.time(), 0.0))
         if not self.outcome.ended:
             self.outcome.returned = time.time()
         self.outcome.stalled = STALLS.between(self.outcome.called, self.outcome.returned)

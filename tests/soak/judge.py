@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lab.connect import ServerRecord, StartRequest
+from lab.connect import CycleTruth, ServerRecord, StartRequest
 
 from .execute import Observed, Outcome
 
@@ -64,7 +64,9 @@ def judge(observed: Observed) -> list[Violation]:
             found += _judge_verdict(observed, outcome, outcome.result)
     found += _judge_repetition(observed)
     found += _judge_leftovers(observed)
-    if observed.elsewhere:
+    if (
+        observed.elsewhere and observed.scenario.transport == "winrm"
+    ):  # where Ansible's own connection plugin goes is not for the task to say
         found.append(Violation("credentials sent elsewhere", ", ".join(observed.elsewhere)))
     found += [Violation("fault of the lab", words) for words in observed.lab_failures]
     return found
@@ -110,33 +112,36 @@ def _judge_verdict(observed: Observed, outcome: Outcome, result: dict[str, Any])
     words = f"changed {result.get('changed')}, {ownership}, {state}: {result.get('msg')}"
     full = scenario.params.get("type") == "full"
     waited = scenario.params.get("wait", True)
-    cycles = [one for one in record.cycles if one.began <= outcome.returned]
+    counting = _counting_cycles(record, outcome)
     if state == "verified" and not record.carried_since(
         outcome.since - _TICK, outcome.returned, export=not scenario.connect.get("staging"), full=full
     ):
         found.append(Violation("verified without proof", words))
     if state in ("finished", "verified"):
-        if not any(one.over is not None and outcome.since - _TICK <= one.over <= outcome.returned for one in cycles) and not _by_hand(
-            record, outcome
-        ):
+        ended = any(one.over is not None and one.over <= outcome.returned for one in counting)
+        if not ended and not record.carried_since(outcome.since - _TICK, outcome.returned, export=False):
             found.append(Violation("finished without a cycle", words))
         if _runs_on(record, outcome, result, accepted):
             found.append(Violation("finished while it runs on", words))
-    if state == "confirmed":
-        running = [one for one in cycles if one.over is None or one.over >= outcome.since - _TICK]
-        hinted = bool(result.get("warnings")) and any(
-            "interval_changed" in what or "service is back" in what for _at, what in record.happenings
-        )
-        if not running and not hinted:
+    if state == "confirmed" and not counting:
+        planned = any("interval_changed" in what or "service is back" in what for _at, what in record.happenings)
+        if not (planned and result.get("warnings")):  # a next start that moved is a hint; with a warning it may be taken for one
             found.append(Violation("confirmed without a cycle", words))
     if state in ("started", None) and waited and not accepted:
         found.append(Violation("started without a start", words))
     return found
 
 
-def _by_hand(record: ServerRecord, outcome: Outcome) -> bool:
-    """Whether single profiles that were run by hand carried the watermark: that is a proof too, without any cycle."""
-    return record.carried_since(outcome.since - _TICK, outcome.returned)
+def _counting_cycles(record: ServerRecord, outcome: Outcome) -> list[CycleTruth]:
+    """The cycles that began, or at least imported from a directory, at or after the watermark, while the task ran or before."""
+    since = outcome.since - _TICK
+    with record.lock:
+        imported = {
+            run.cycle
+            for run in record.runs
+            if run.kind == "import" and run.connector.is_directory and since <= run.began <= outcome.returned
+        }
+        return [one for one in record.cycles if since <= one.began <= outcome.returned or one.number in imported]
 
 
 def _judge_ownership(record: ServerRecord, outcome: Outcome, result: dict[str, Any], accepted: list[StartRequest]) -> list[Violation]:
@@ -170,17 +175,25 @@ def _judge_repetition(observed: Observed) -> list[Violation]:
     first, second = observed.outcomes[0], observed.outcomes[-1]
     if first.result is None or first.result.get("failed") or (first.result.get("sync") or {}).get("state") != "verified":
         return []
-    if second.result is not None and second.result.get("changed"):
+    scenario = observed.scenario
+    imports = [
+        run.began for run in observed.record.runs if run.kind == "import" and run.connector.is_directory and run.began >= first.since
+    ]
+    # By how much the second task cannot know the clock of the server: the start of a process, and what this machine needs.
+    unknown = float(scenario.estate.get("process_start", 0.0)) + second.stalled + (3.0 if scenario.powershell else 0.4)
+    margin = min(imports, default=first.since) - first.since
+    if second.result is not None and second.result.get("changed") and margin > unknown:
         return [Violation("covered and started again", str(second.result.get("msg")))]
     return []
 
 
 def _judge_leftovers(observed: Observed) -> list[Violation]:
     left = observed.left
-    if could_not_tidy(observed):
+    if could_not_tidy(observed) or not all(one.ended for one in observed.outcomes):
         return []
     found = []
-    for key, kind in (("tasks", "task left"), ("folders", "folder left"), ("task_folders", "task folder left")):
+    kinds = (("tasks", "task left"), ("orphans", "task left"), ("folders", "folder left"), ("task_folders", "task folder left"))
+    for key, kind in kinds:
         if left[key]:
             found.append(Violation(kind, ", ".join(left[key])))
     if left["shells"] > len(observed.struck):
@@ -189,8 +202,11 @@ def _judge_leftovers(observed: Observed) -> list[Violation]:
 
 
 def could_not_tidy(observed: Observed) -> bool:
-    """Whether the connection was never good again after it broke: then nothing could be taken away by this task."""
+    """Whether nothing could be taken away by this task after its connection broke: it never came back, or there was no time left."""
     if not observed.struck:
         return False
     last = max(one.at for one in observed.struck)
-    return not any(at > last for at in observed.commands)
+    if any(at > last for at in observed.commands):
+        return False
+    wait_timeout = float(observed.scenario.params["wait_timeout"])
+    return observed.cut_off or any(one.returned - one.called >= wait_timeout - 1.0 for one in observed.outcomes)

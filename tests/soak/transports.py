@@ -20,7 +20,7 @@ def trigger(estate: Estate, transport: str, user: str, params: dict[str, Any]) -
     """dirsync_trigger over a transport (winrm or connection); a failure comes back as its result, anything else is raised."""
     if transport == "winrm":
         return procedures.trigger(estate, user, **params)
-    shell = RemoteShell(connection_transport(estate, user), Deadline(params.get("wait_timeout", 20)))
+    shell = RemoteShell(connection_transport(estate, user), Deadline(params["wait_timeout"]))
     return procedures.trigger_over([("sync1", shell)], **params)
 
 

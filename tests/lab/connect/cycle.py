@@ -9,8 +9,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from lab.clock import Clock
@@ -20,45 +18,12 @@ from .event_log import CONNECTOR, ENGINE, EventLog
 from .faults import ArmedFaults
 from .identity import IdentityStore
 from .options import ConnectOptions
+from .phases import GAP, ORDER, PROFILES, AtPhase, CycleRecord
 from .record import CycleTruth, ServerRecord, StartRequest
 from .run_history import Connector, RunRecord
 
 #: the fixed identifier of the Entra connector (Microsoft, ADSync reference)
 CLOUD_CONNECTOR = uuid.UUID("b891884f-051e-4a83-95af-2544101c9083")
-
-# import AD, import Entra, sync AD, sync Entra, export Entra, export AD (Microsoft, scheduler documentation); share of the cycle's time.
-_ORDER = (
-    ("import", True, 0.15),
-    ("import", False, 0.15),
-    ("sync", True, 0.2),
-    ("sync", False, 0.1),
-    ("export", False, 0.2),
-    ("export", True, 0.1),
-)
-_GAP = 0.1 / len(_ORDER)
-PROFILES = {
-    ("import", False): "Delta Import",
-    ("import", True): "Full Import",
-    ("sync", False): "Delta Synchronization",
-    ("sync", True): "Full Synchronization",
-    ("export", False): "Export",
-    ("export", True): "Export",
-}
-#: (cycle, phase number or `end`, moment: before, within or after)
-AtPhase = Callable[["CycleRecord", "int | str", str], None]
-
-
-@dataclass
-class CycleRecord:
-    """What a test may want to know of a cycle, on the clock of the server. The truth behind it is in the record, on the real clock."""
-
-    number: int
-    full: bool
-    origin: str
-    started: datetime
-    import_began: datetime | None = None
-    finished: datetime | None = None
-    by: str = "scheduler"
 
 
 class Engine:
@@ -137,7 +102,7 @@ class Engine:
     def phases(self, full: bool) -> list[tuple[str, Connector, float]]:
         """(profile, connector, share of the cycle's time) of every phase, in order."""
         found = []
-        for kind, directory, share in _ORDER:
+        for kind, directory, share in ORDER:
             if self.options.staging and kind == "export":
                 continue
             connectors = [one for one in self.connectors if one.is_directory == directory]
@@ -186,7 +151,7 @@ class Engine:
         """The phases of a cycle; False when it has been stopped."""
         for number, (profile, connector, share) in enumerate(phases):
             self.at_phase(record, number, "before")
-            if self._pause(_GAP * self.options.cycle_seconds, life):
+            if self._pause(GAP * self.options.cycle_seconds, life):
                 return False
             if record.import_began is None and "Import" in profile and connector.is_directory:
                 record.import_began = self.clock.now()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from lab.lifetime import current, require_alive
 
-from .cycle import PROFILES, CycleRecord
 from .errors import com_error
 from .event_log import CONNECTOR
 from .faults import ArmedFaults
+from .phases import PROFILES, CycleRecord
 
 if TYPE_CHECKING:
     from .server import ConnectServer

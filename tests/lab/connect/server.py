@@ -6,21 +6,22 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from lab.clock import Clock, LocalTime, UnspecifiedTime
+from lab.clock import Clock
 from lab.lifetime import require_alive
 from lab.synchronisation import SourceDirectory, SyncTarget
 
-from .cycle import CycleRecord, Engine
+from .cycle import Engine
 from .errors import Caller, CmdletError, com_error, refusal
 from .event_log import CONNECTOR, ENGINE, EventLog
 from .faults import ArmedFaults
 from .happenings import Happenings
+from .looking import Looking
 from .options import ConnectOptions
+from .phases import CycleRecord
 from .record import ServerRecord, StartRequest
 from .windows import RunTask, Windows
 
@@ -52,6 +53,7 @@ class ConnectServer:
         self.record = ServerRecord()
         self.windows = Windows(self.options, self.record)
         self.engine = Engine(clock, self.options, self.events, self.faults, self.record, directory, tenant)
+        self._looking = Looking(self.engine, self.options, self.events)
         self._happenings = Happenings(self, self.faults)
         self.engine.at_phase = self._happenings.at_phase
         #: breaks the connection of the callers (fault `connection`): (name of the fault, its details); the estate sets it
@@ -64,11 +66,11 @@ class ConnectServer:
             "Set-ADSyncScheduler": self._set_scheduler,
             "Start-ADSyncSyncCycle": self._start_cycle,
             "Stop-ADSyncSyncCycle": self._stop_cycle,
-            "Get-ADSyncConnector": self._get_connectors,
-            "Get-ADSyncConnectorRunStatus": self._get_run_status,
-            "Get-ADSyncRunProfileResult": self._get_runs,
+            "Get-ADSyncConnector": self._looking.connectors,
+            "Get-ADSyncConnectorRunStatus": self._looking.run_status,
+            "Get-ADSyncRunProfileResult": self._looking.runs,
             "Invoke-ADSyncRunProfile": self._invoke_profile,
-            "Get-WinEvent": self._get_events,
+            "Get-WinEvent": self._looking.events,
             "Get-Service": self.windows.get_service,
             "path_exists": self.windows.path_exists,
             "registry_value": self.windows.registry_value,
@@ -222,7 +224,7 @@ class ConnectServer:
                 "CurrentlyEffectiveSyncCycleInterval": max(self.options.interval, allowed),
                 "CustomizedSyncCycleInterval": customized,
                 "NextSyncCyclePolicyType": self._next_type,
-                "NextSyncCycleStartTimeInUTC": self._dated(self._next_start) if self.options.next_start_known else None,
+                "NextSyncCycleStartTimeInUTC": self._looking.dated(self._next_start) if self.options.next_start_known else None,
                 "PurgeRunHistoryInterval": timedelta(days=7),
                 "SyncCycleEnabled": self.options.enabled,
                 "MaintenanceEnabled": True,
@@ -280,42 +282,6 @@ class ConnectServer:
             if due and self.options.enabled and not self.options.suspended:
                 self.start_cycle(self._next_type == "Initial")
 
-    # -- looking
-
-    def _get_run_status(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        with self.engine.lock:
-            return [] if self.engine.busy is None else [{"RunState": "Busy", "ConnectorName": self.engine.busy.name}]
-
-    def _get_connectors(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            {
-                "Name": one.name,
-                "Identifier": one.identifier,
-                "Type": one.type,
-                "Subtype": "" if one.is_directory else "Windows Azure Active Directory (Microsoft)",
-            }
-            for one in self.engine.connectors
-        ]
-
-    def _get_runs(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        with self.engine.lock:
-            runs = list(self.engine.history)
-            if p.get("ConnectorId"):
-                runs = [run for run in runs if run.connector.identifier == uuid.UUID(str(p["ConnectorId"]))]
-            if p.get("RunHistoryId"):
-                runs = [run for run in runs if run.identifier == uuid.UUID(str(p["RunHistoryId"]))]
-            results = [run.as_result(bool(p.get("RunStepDetails"))) for run in runs[: int(p.get("NumberRequested") or len(runs))]]
-        for result in results:
-            if not result["IsRunComplete"] and not self.options.running_has_end_date:
-                result["EndDate"] = None
-            result.update({name: self._dated(result[name]) for name in ("StartDate", "EndDate") if result[name] is not None})
-        return results
-
-    def _dated(self, timestamp: datetime) -> datetime:
-        """A time as the engine hands it out: its Kind is not to be trusted."""
-        kind = {"utc": datetime, "unspecified": UnspecifiedTime, "local": LocalTime}[self.options.date_kind]
-        return kind.combine(timestamp.date(), timestamp.timetz())
-
     def _invoke_profile(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         """A run by hand; synchronous, and no cycle: the scheduler's flag stays down."""
         connector = next(one for one in self.engine.connectors if one.name == p["ConnectorName"])
@@ -323,17 +289,6 @@ class ConnectServer:
             if self.engine.busy is not None or self.engine.in_progress:
                 return {"Result": "no-start-ma-already-running"}
         return {"Result": self.engine.run_profile(connector, str(p["RunProfileName"]), float(p.get("Seconds", 0.2)))}
-
-    def _get_events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        if not caller.is_in("EventLogReaders", "Administrators"):
-            raise refusal("no_event_access", self.options.language)
-        providers = p["ProviderName"] if isinstance(p["ProviderName"], list) else [p["ProviderName"]]
-        ids = p.get("Id") or []
-        since: datetime | None = p.get("StartTime")
-        found = self.events.read(tuple(providers), tuple(ids if isinstance(ids, list) else [ids]), since, int(p.get("MaxEvents") or 0))
-        if not found:
-            raise refusal("no_events", self.options.language)
-        return found
 
     def spawn(self, work: Callable[[], None], name: str) -> None:
         """Do something in a thread that ends with the server."""

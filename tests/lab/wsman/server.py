@@ -82,6 +82,11 @@ class WsmanServer:
         self._accepting: threading.Thread | None = None
 
     @property
+    def refusing(self) -> bool:
+        """Whether it ends every new connection at the moment."""
+        return time.monotonic() < self._refusing_until
+
+    @property
     def open_shells(self) -> int:
         """How many shells are open."""
         return self._shells.open_now()
@@ -188,7 +193,7 @@ class WsmanServer:
     def _serve(self, sock: socket.socket, tls: bool) -> None:
         self.log.count(connections=1)
         try:
-            if time.monotonic() < self._refusing_until:
+            if self.refusing:
                 self.faults.note("refused", "connect")
                 return
             if self.faults.take("connect"):
