@@ -167,3 +167,6 @@ function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
     Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
 }
+
+# Servers of older engines have more of Windows, and less of PowerShell.
+if ($env:LAB_STAND_INS) { . (Join-Path $PSScriptRoot 'prelude_fim.ps1') }
