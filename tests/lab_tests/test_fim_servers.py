@@ -391,6 +391,32 @@ def test_dirsync_installations(make: MakeServer) -> None:
     assert refused(new, OUTSIDER, "registry_value", {"path": STATE_KEY, "name": "InstallPath"}).type.endswith("PSArgumentException")
 
 
+def test_dirsync_either_service_can_be_down_and_the_flag_missing(make: MakeServer) -> None:
+    server = make("dirsync", stopped_services=[SCHEDULER], full_flag=False)
+    assert server.call(ADMINISTRATOR, "Get-Service", {"Name": FIM})[0]["Status"] == "Running"
+    assert refused(server, ADMINISTRATOR, "Start-OnlineCoexistenceSync", {}).type == "System.InvalidOperationException"
+    assert refused(server, ADMINISTRATOR, "registry_values", {"path": STATE_KEY, "name": "FullSyncNeeded"}).category == "InvalidArgument"
+    server.call(ADMINISTRATOR, "Start-Service", {"Name": SCHEDULER})
+    server.configure(stopped_services=[FIM])
+    assert server.call(ADMINISTRATOR, "Start-OnlineCoexistenceSync", {}) is None, "taken, and nothing can run"
+    assert not server.cycles
+    assert (
+        refused(server, ADMINISTRATOR, "cim_query", {"Namespace": NAMESPACE, "ClassName": "MIIS_RunHistory"}).hresult == 0x80041001 - 2**32
+    )
+
+
+def test_servers_without_the_engine(make: MakeServer) -> None:
+    for other in ((), (FIM,), ("AADConnectProvisioningAgent",)):
+        server = make("dirsync", installed=False, other_services=other)
+        services = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\"
+        known = [
+            name
+            for name in (FIM, SCHEDULER, "ADSync", "AADConnectProvisioningAgent")
+            if server.call(OUTSIDER, "path_exists", {"path": services + name})
+        ]
+        assert known == list(other)
+
+
 # -- AAD Sync and Azure AD Connect 1.0
 
 

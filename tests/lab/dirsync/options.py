@@ -20,6 +20,7 @@ class DirSyncOptions(FimOptions):
     snap_in: registered, console_only (only powershell -PSConsoleFile finds it) or absent; means something when legacy.
     full_parameter: whether Start-OnlineCoexistenceSync has -FullSync. assumption: older builds lack it.
     busy_start: what a start does while a cycle runs: ignored (in silence), error or queued. assumption: all three.
+    full_flag: whether the value FullSyncNeeded exists before anybody writes it.
     path_registered: which registry values name the install folder: both, install_path, current_version or none.
     scheduler_running: whether the service starts cycles by itself when the interval is over.
     """
@@ -35,6 +36,7 @@ class DirSyncOptions(FimOptions):
     full_password_cmdlet: bool = True  # from build 6438.03 (field article)
     busy_start: str = "ignored"
     path_registered: str = "both"
+    full_flag: bool = True
     connector_names: tuple[str, ...] = ("Active Directory Connector", "Windows Azure Active Directory Connector")
     config_encoding: str = "utf-8-sig"
 

@@ -85,7 +85,9 @@ class DirSyncServer(FimServer[DirSyncOptions]):
             fim.status = online.status = "Stopped"
         windows.install_service(fim)
         windows.install_service(online)
-        windows.registry.set(STATE_KEY, "FullSyncNeeded", 0, "DWord")
+        windows.registry.add_key(STATE_KEY)
+        if self.options.full_flag:
+            windows.registry.set(STATE_KEY, "FullSyncNeeded", 0, "DWord")
         windows.registry.set(_UNINSTALL, "DisplayVersion", self.options.product_version)
         windows.files.add(miis, version=lambda: "4.1.3496.0")  # assumption: FIM's own version, which is not the product's
         windows.files.add(scheduler, version=lambda: self.options.product_version)
@@ -140,8 +142,9 @@ class DirSyncServer(FimServer[DirSyncOptions]):
         if not self.engine.claim():
             return False
         registry = self.windows.registry
-        full = full or bool(registry.read(STATE_KEY, "FullSyncNeeded"))
-        registry.set(STATE_KEY, "FullSyncNeeded", 0, "DWord")  # assumption: taken back as the cycle begins
+        if registry.read(STATE_KEY, "FullSyncNeeded"):
+            full = True
+            registry.set(STATE_KEY, "FullSyncNeeded", 0, "DWord")  # assumption: taken back as the cycle begins
         self._scheduler_stopped.clear()
         plan = DIRSYNC_FULL if full else DIRSYNC_DELTA
         self.run_cycle(plan, full, origin, self.options.run_account, abandoned=self._scheduler_stopped)

@@ -20,7 +20,7 @@ FIM_FAULTS = {
     "cloud_sign_in": "runs on the cloud connector end with stopped-extension-dll-exception and event 115",
     "start_refused": "the start is refused with an error of the engine",
     "starter_dies": "the process that runs the cycle's steps ends after the step under way; the engine lives on",
-    "foreign_cycle": "another cycle begins `seconds` after the next start was asked for, before it is looked at",
+    "foreign_cycle": "another cycle begins just before the start that is asked for",
 }
 
 
@@ -31,6 +31,7 @@ class FimOptions(ConnectOptions):
     wmi: readable, denied (no caller may read), empty (no run is shown) or absent (no such namespace).
     plan: product, or unknown (profiles with names of somebody's own, and no step types in the run details).
     running_end_time: what RunEndTime holds while a run is under way: empty or minimum.
+    stopped_services: names of services that do not run, beside what service_running says of the engine's own.
     powershell_version: what $PSVersionTable claims; os_version: 6.1.7601 is Windows Server 2008 R2.
     """
 
@@ -47,8 +48,8 @@ class FimOptions(ConnectOptions):
     running_end_time: str = "empty"
     registry_writable: bool = True
     service_seconds: float = 0.0
+    stopped_services: tuple[str, ...] = ()
     dependent_comes_back: bool = False
-    scheduler_tasks_readable: bool = True
 
     @property
     def has_task_cmdlets(self) -> bool:

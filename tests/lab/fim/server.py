@@ -96,6 +96,7 @@ class FimServer(Generic[Options]):
         self.next_start: datetime = clock.now() + options.interval
         if options.installed:
             self.install()
+            self._stop_services()
         self._spawn(self._schedule, "scheduler")
 
     # -- what a product says
@@ -148,6 +149,8 @@ class FimServer(Generic[Options]):
             self.events.language = self.options.language
         if "service_running" in changes:
             self.windows.services.set_status(self.engine_service, "Running" if changes["service_running"] else "Stopped")
+        if "stopped_services" in changes:
+            self._stop_services()
         self.applied(set(changes))
 
     def arm(self, name: str, times: int = 1, **details: Any) -> None:
@@ -196,6 +199,10 @@ class FimServer(Generic[Options]):
     def interval_seconds(self) -> float:
         """The interval of the product's own scheduler."""
         return self.options.interval.total_seconds()
+
+    def _stop_services(self) -> None:
+        for name in self.options.stopped_services:
+            self.windows.services.set_status(name, "Stopped")
 
     def _schedule(self) -> None:
         while not self.engine.stopping.wait(0.2):

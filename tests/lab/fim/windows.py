@@ -88,6 +88,7 @@ class FimWindows:
             "console_file": self._console_file,
             "cim_query": self.wmi.query,
             "cim_invoke": self.wmi.invoke,
+            "own_groups": self.own_groups,
             "Get-Process": self.processes.get_process,
             "process_child": self.processes.start_child,
             "task_folder": self.tasks.folder,
@@ -118,6 +119,11 @@ class FimWindows:
         if path.lower().startswith(SERVICES.lower()):
             return path[len(SERVICES) :].split("\\")[0].lower() in {name.lower() for name in self.services.names()}
         return self.registry.has_key(path) if path.lower().startswith("hklm:") else self.files.exists(path)
+
+    def own_groups(self, caller: Caller, p: dict[str, Any]) -> list[str]:
+        """The well-known SIDs that `whoami /groups` shows: the logon, and the built-in groups."""
+        known = {"Administrators": "S-1-5-32-544", "EventLogReaders": "S-1-5-32-573"}
+        return ["S-1-1-0", "S-1-5-2" if caller.network_logon else "S-1-5-3"] + [sid for name, sid in known.items() if caller.is_in(name)]
 
     def task_names(self) -> list[str]:
         """What is registered at the moment."""

@@ -45,6 +45,12 @@ function powershell.exe {
     }
 }
 
+# whoami.exe /user and /groups, as CSV without a headline.
+function whoami.exe {
+    if ($args -notcontains '/groups') { return "`"$($env:LAB_USER)`",`"S-1-5-21-1004336348-1177238915-682003330-1104`"" }
+    foreach ($sid in @(Invoke-Estate $ExecutionContext 'own_groups' @{})) { "`"$sid`",`"Alias`",`"$sid`",`"Enabled group`"" }
+}
+
 # -- registry and files
 
 function Test-Path {
@@ -185,8 +191,11 @@ function Invoke-CimMethod {
 # The objects of the older cmdlet have the methods of their class. Its errors are ManagementExceptions with the same HRESULT.
 function Get-WmiObject {
     [CmdletBinding()] param([Parameter(Position = 0)][string]$Class, [string]$Namespace, [string]$Filter, [string]$Query)
+    $methods = @{ MIIS_RunHistory = @('RunDetails'); MIIS_Server = @('ClearRuns'); MIIS_ManagementAgent = @('Execute', 'Stop', 'RunStatus', 'RunDetails') }
     foreach ($row in @(Invoke-Estate $PSCmdlet 'cim_query' (ConvertTo-EstateQuestion $PSBoundParameters $Class))) {
-        foreach ($method in 'RunDetails', 'RunStatus', 'Execute', 'Stop', 'ClearRuns') {
+        if ($null -eq $row) { continue }
+        foreach ($method in @($methods[$row.'#class'])) {
+            if (-not $method) { continue }
             $body = [ScriptBlock]::Create("`$given = @{}; for (`$i = 0; `$i -lt `$args.Count; `$i++) { `$given[""arg`$i""] = `$args[`$i] }; Invoke-CimMethod -InputObject `$this -MethodName $method -Arguments `$given")
             $row | Add-Member -MemberType ScriptMethod -Name $method -Value $body
         }

@@ -63,7 +63,7 @@ class ConnectFakes:
         scheduler = self._cmdlet("Get-ADSyncScheduler")
         return {
             "busy": [item["ConnectorName"] for item in self._cmdlet("Get-ADSyncConnectorRunStatus")],
-            "in_progress": scheduler["SyncCycleInProgress"],
+            "in_progress": bool(scheduler.get("SyncCycleInProgress")),  # older builds have no such property
             "enabled": scheduler["SyncCycleEnabled"],
             "suspended": scheduler["SchedulerSuspended"],
             "staging": scheduler["StagingModeEnabled"],

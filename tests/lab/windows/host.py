@@ -128,6 +128,7 @@ class WindowsHost:
             "LAB_STAND_INS": self.server.stand_ins,
             "LAB_TASK_CMDLETS": "1" if options.has_task_cmdlets else "",
             "PWSH_CLAIM_VERSION": options.powershell_version,
+            "ProgramData": self.temp,
         }
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
