@@ -85,8 +85,9 @@ _SERVICE = "Microsoft.PowerShell.Commands.ServiceCommandException"
 _GET_CIM = "HRESULT 0x{0:08x},Microsoft.Management.Infrastructure.CimCmdlets.GetCimInstanceCommand"
 
 
-def _cim(hresult: int, category: str) -> tuple[str, int, str, str, bool]:
-    return _CIM, hresult - 2**32, _GET_CIM.format(hresult), category, False
+def _cim(code: int, category: str) -> tuple[str, int, str, str, bool]:
+    """A CimException: WMI's code stands in the error id; assumption: its own HResult is the general one."""
+    return _CIM, -2146233088, _GET_CIM.format(code), category, False
 
 
 # name -> (.NET type, HRESULT, error id, category, terminating)
