@@ -19,7 +19,8 @@ import yaml
 
 DESCRIPTION = """
 A simulated estate on loopback, for trying the collection, for tests and for your own CI, with no Windows:
-  - a sync server that speaks WS-Management (basic and NTLM, encrypted messages, https) with Entra Connect Sync 2.6 behind it;
+  - a sync server that speaks WS-Management (basic and NTLM, encrypted messages, https) with Entra Connect Sync 2.6 behind it,
+    or with an older engine (--engine);
     where PowerShell is found (HYBRID_IDENTITY_PWSH, else pwsh on PATH) it runs the collection's own scripts, else short fakes of them;
   - a real Samba Active Directory domain controller (lab.test) that it imports from;
   - an Entra ID server for the Microsoft Graph calls, which it exports to.

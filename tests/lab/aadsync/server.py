@@ -80,6 +80,10 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         windows.modules[psd1.lower()] = windows.modules["adsync"] = StandIn("ADSyncOld.psm1", _COMMANDS)
         if self.options.wizard_registered:
             windows.registry.set("HKLM:\\SOFTWARE\\Microsoft\\Azure AD Connect", "WizardPath", _WIZARD)
+            # DirSync's key exists on servers of Azure AD Connect too (Microsoft's migration script).
+            windows.registry.set(
+                "HKLM:\\SOFTWARE\\Microsoft\\MSOLCoExistence\\CurrentVersion", "InstallationPath", self.options.install_folder
+            )
             windows.files.add(_WIZARD, version=lambda: self.options.product_version)
         self._install_exe()
         self._install_task()

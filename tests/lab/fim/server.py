@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from lab.clock import Clock
-from lab.connect import Caller, CmdletError
+from lab.connect import Caller
 from lab.connect.cycle import CycleRecord
 from lab.connect.run_history import Connector
 from lab.connect.windows import RunTask
@@ -21,7 +21,7 @@ from .engine import FimEngine
 from .event_log import FimEventLog
 from .faults import FimFaults
 from .options import FimOptions
-from .profiles import AZURE_DELTA, Plan, kinds_of
+from .profiles import Plan, kinds_of
 from .runs import Run, text_of
 from .texts import fim_refusal
 from .windows import FimWindows
@@ -225,6 +225,3 @@ class FimServer(Generic[Options]):
         thread = threading.Thread(target=work, name=f"engine-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
-
-
-__all__ = ["AZURE_DELTA", "CmdletError", "FimServer"]

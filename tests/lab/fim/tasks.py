@@ -188,7 +188,7 @@ class Tasks:
         return self._shown(task)
 
     def delete(self, caller: Caller, p: dict[str, Any]) -> None:
-        """DeleteTask."""
+        """DeleteTask. assumption: what the task has started lives on."""
         task = self._visible(caller, str(p["path"]))
         self._require_administrator(caller)
         with self._lock:

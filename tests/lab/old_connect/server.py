@@ -156,6 +156,8 @@ class OldConnectServer(ConnectServer):
         machine.modules[psd1.lower()] = StandIn("ADSyncOld.psm1", self._commands())
         if options.wizard_registered:
             machine.registry.set("HKLM:\\SOFTWARE\\Microsoft\\Azure AD Connect", "WizardPath", _WIZARD)
+            # DirSync's key exists on servers of Azure AD Connect too (Microsoft's migration script).
+            machine.registry.set("HKLM:\\SOFTWARE\\Microsoft\\MSOLCoExistence\\CurrentVersion", "InstallationPath", options.install_folder)
             machine.files.add(_WIZARD, version=lambda: options.product_version)
         if options.old_exe:
             machine.files.add(folder + "\\DirectorySyncClientCmd.exe")
