@@ -129,8 +129,14 @@ def test_execute_is_synchronous_and_one_at_a_time(make: MakeServer) -> None:
     first = threading.Thread(target=execute)
     first.start()
     wait_for(lambda: server.engine.busy)
+    running = {
+        name: server.call(ADMINISTRATOR, "cim_invoke", {**question, "MethodName": name})["ReturnValue"]
+        for name in ("RunStatus", "RunNumber")
+    }
+    assert running == {"RunStatus": "in-progress", "RunNumber": ""}, "numbers and times are told of an idle agent only"
     execute()
     first.join()
+    assert server.call(ADMINISTRATOR, "cim_invoke", {**question, "MethodName": "RunNumber"})["ReturnValue"] == "1"
     assert results == ["no-start-ma-already-running", "success"]
     unknown = {**question, "MethodName": "Execute", "Arguments": {"RunProfileName": "Nothing"}}
     assert server.call(ADMINISTRATOR, "cim_invoke", unknown)["ReturnValue"] == "no-start-unknown-profile-name"

@@ -196,6 +196,7 @@ class Wmi:
     def _agent_method(self, caller: Caller, connector: Connector, runs: list[Run], method: str, arguments: dict[str, Any]) -> str | None:
         operations = {"numexportadd": "add", "numexportupdate": "update", "numexportdelete": "delete"}
         last = runs[0] if runs else None
+        idle = last if last is not None and last.ended is not None else None
         if method == "execute":
             if not caller.is_in(*self._options.operators):
                 return "access-denied"
@@ -208,9 +209,10 @@ class Wmi:
         values = {
             "runstatus": lambda: last.result if last else "",  # empty if it never ran or the history was cleared (Microsoft)
             "rundetails": lambda: run_history_xml([last] if last else [], self._options.plan == "product"),
-            "runprofile": lambda: last.profile if last else "",
-            "runnumber": lambda: str(last.number) if last else "",
-            "runstarttime": lambda: text_of(last.started) if last else "",
-            "runendtime": lambda: text_of(last.ended) if last else "",
+            # "Returns a value only if the management agent is idle" (Microsoft, RunStartTime); assumption: the other three as well
+            "runprofile": lambda: idle.profile if idle else "",
+            "runnumber": lambda: str(idle.number) if idle else "",
+            "runstarttime": lambda: text_of(idle.started) if idle else "",
+            "runendtime": lambda: text_of(idle.ended) if idle else "",
         }
         return values[method]() if method in values else None
