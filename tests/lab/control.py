@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from lab.connect import FAULTS
+from lab.engines import ENGINE_FAULTS
 from lab.estate import Estate
 from lab.json_lines import JsonLineServer
 
@@ -39,7 +39,7 @@ class Control:
             return estate.sync.configure(**details)
         if verb == "fault":
             name = str(details.pop("name"))
-            return estate.sync.arm(name, **details) if name in FAULTS else estate.faults.arm(name, **details)
+            return estate.sync.arm(name, **details) if name in ENGINE_FAULTS else estate.faults.arm(name, **details)
         if verb == "cycle":
             return estate.sync.start_cycle(bool(details.get("full")))
         if verb == "cycles":

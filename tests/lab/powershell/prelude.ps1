@@ -34,10 +34,10 @@ function ConvertTo-Estate($Value) {
     return $Value
 }
 
-# An exception of a type that Linux may lack: it is made under its real name.
+# An exception of a type that Linux may lack, or whose constructor is closed: it is made under its real name.
 function New-EstateException($TypeName, $Message, $HResult) {
     $type = $TypeName -as [type]
-    if ($null -eq $type) {
+    if ($null -eq $type -or $null -eq $type.GetConstructor([type[]]@([string]))) {
         if ($null -eq $global:EstateTypes) {
             $assembly = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([System.Reflection.AssemblyName]::new('EstateTypes'), 'Run')
             $global:EstateModule = $assembly.DefineDynamicModule('EstateTypes')
@@ -227,3 +227,6 @@ function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
     Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
 }
+
+# Servers of older engines have more of Windows, and less of PowerShell.
+if ($env:LAB_STAND_INS) { . (Join-Path $PSScriptRoot 'prelude_fim.ps1') }

@@ -17,7 +17,8 @@ from typing import Any
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route_script
 from lab.clock import Clock
-from lab.connect import Caller, CmdletError, ConnectServer
+from lab.connect import Caller, CmdletError
+from lab.engines import SyncServer
 from lab.powershell.bridge import Bridge
 from lab.powershell.runner import Finished, PowerShellRunner
 from lab.wsman import RemoteCommand
@@ -46,7 +47,7 @@ class WindowsHost:
 
     def __init__(
         self,
-        server: ConnectServer,
+        server: SyncServer,
         clock: Clock,
         groups: Mapping[str, frozenset[str]],
         *,
@@ -72,6 +73,7 @@ class WindowsHost:
             # .NET would otherwise leave its diagnostic sockets in the system's own folder.
             environment.update(DOTNET_EnableDiagnostics="0", TMPDIR=self.temp)
             environment.update(PWSH_CULTURE=culture, PWSH_CODEPAGE=str(codepage))
+            environment.update(self._stand_ins())
             if coverage:
                 environment["PWSH_COVERAGE"] = coverage
             self._runner = PowerShellRunner(powershell, environment)
@@ -119,6 +121,19 @@ class WindowsHost:
             return self._runner.run_script(script, standard_input, self._environment(caller, session))
         finally:
             self._bridge.close_session(session)
+            getattr(self.server, "shell_ended", lambda caller: None)(caller)
+
+    def _stand_ins(self) -> dict[str, str]:
+        """Variables for servers that have more of Windows than the newest engine needs, and an older PowerShell."""
+        if not hasattr(self.server, "stand_ins"):
+            return {}
+        options = self.server.options
+        return {
+            "LAB_STAND_INS": self.server.stand_ins,
+            "LAB_TASK_CMDLETS": "1" if options.has_task_cmdlets else "",
+            "PWSH_CLAIM_VERSION": options.powershell_version,
+            "ProgramData": self.temp,
+        }
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
         offset = str(self._clock.offset) if self._clock.offset else ""
