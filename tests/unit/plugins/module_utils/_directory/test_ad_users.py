@@ -20,8 +20,8 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._connec
     Directory,
     DirectoryOptions,
     DirectoryRefusal,
-    parent_dn,
 )
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._names import parent_dn
 from ansible_collections.hybrid.identity.plugins.modules.ad_users import OPTIONS, USER_OPTIONS, carry
 from lab.certificates import make_authority
 from lab.directory import SambaDirectory, SambaMissing
@@ -106,8 +106,8 @@ def test_correction_changes_only_what_differs(samba: SambaDirectory) -> None:
     assert result["accounts"][0]["action"] == "corrected"
     assert result["accounts"][0]["changes"] == ["groups", "title"]
     assert result["diff"] == {
-        "before": {"cora@lab.example": {"title": ["Clerk"]}},
-        "after": {"cora@lab.example": {"title": ["Manager"], "groups": ["GG-Sales"]}},
+        "before": {"cora@lab.example": {"groups": [], "title": ["Clerk"]}},
+        "after": {"cora@lab.example": {"groups": ["CN=GG-Sales,OU=Groups,DC=lab,DC=test"], "title": ["Manager"]}},
     }
 
 
@@ -159,7 +159,7 @@ def test_an_unused_account_that_was_disabled_on_purpose_stays_disabled(samba: Sa
     assert ensure(samba, person)["changed"] is False
     assert entry(samba, "noshow@lab.example").text("userAccountControl") == "514"
     asked = ensure(samba, {**person, "enabled": True})
-    assert asked["accounts"][0]["action"] == "repaired"
+    assert (asked["accounts"][0]["action"], asked["accounts"][0]["changes"]) == ("corrected", ["enabled"])
     assert entry(samba, "noshow@lab.example").text("userAccountControl") == "512"
 
 
@@ -198,7 +198,7 @@ def test_one_refused_password_does_not_stop_the_others(samba: SambaDirectory) ->
         ([{"upn": "a@lab.example", "display_name": "A", "groups": ["CN=GG=Nobody,,"]}], "group"),
         ([{"upn": "a@lab.example", "display_name": "A", "manager": "nobody"}], "manager"),
         ([{"upn": "a@lab.example", "display_name": "A", "sam_account_name": "maria.huber"}], "belongs to"),
-        ([{"upn": "maria@lab.example", "display_name": "Maria Huber"}], "give another name"),
+        ([{"upn": "maria@lab.example", "name": "Maria Huber"}], "give another name"),
         ([{"upn": "a@lab.example", "display_name": "A", "mail": "maria.huber@lab.example"}], "belongs to"),
         ([{"upn": "a@lab.example", "display_name": "A"}, {"upn": "A@lab.example", "display_name": "B"}], "twice"),
         ([{"upn": "no-suffix", "display_name": "A"}], "name@suffix"),
