@@ -98,6 +98,23 @@ class Survey:
                 if first != row.account.key:
                     row.fault(f"the account {row.entry.dn} is asked for twice in this batch, also for {first}.")
 
+    def _meet_others(self, rows: Sequence[Row]) -> None:
+        """Somebody else, perhaps another run of the same table, made these accounts after they were looked for."""
+        index = self.look_up([row.account for row in rows])
+        for row in rows:
+            entry, sentences = who_is(row.account, index)
+            for sentence in sentences:
+                row.fault(sentence)
+            if entry is not None:
+                self.take(row, entry)
+
+    @staticmethod
+    def take(row: Row, entry: Entry) -> None:
+        """From now on the row means an account that is there: it keeps the place and the name that it has, unless they are given."""
+        row.entry, row.dn = entry, entry.dn
+        row.name = row.account.name
+        row.parent = row.parent if row.account.ou else None
+
     # -- places and names
 
     def _choose_places(self) -> None:
@@ -109,6 +126,7 @@ class Survey:
             if found := filters_for_claims(row.account, row.entry, _wanted_name(row)):
                 filters.append("(|" + "".join(found) + ")")
         index = Index(self._directory.search(filters, _READ_OF_OTHERS) if filters else [])
+        self._meet_others([row for row in self._sound if row.entry is None and index.find("upn", (row.account.upn or "").lower())])
         sams: dict[str, str] = {}
         places: dict[str, str] = {}
         for row in self._sound:

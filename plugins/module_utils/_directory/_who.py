@@ -146,6 +146,8 @@ def gained_upn(account: DesiredAccount, entry: Entry | None) -> str | None:
 def filters_for_claims(account: DesiredAccount, entry: Entry | None, name: str | None) -> list[str]:
     """Filters that find whoever has what the account is to get. name: that it is to have in its place, None when that stays."""
     filters = []
+    if entry is not None and (upn := gained_upn(account, entry)):
+        filters.append(equals("userPrincipalName", upn))
     if sam := gained_sam(account, entry):
         filters.append(equals("sAMAccountName", sam))
     for address in gained_addresses(account, entry):

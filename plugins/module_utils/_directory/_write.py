@@ -130,10 +130,7 @@ class Writer:
         entry, faults = who_is(row.account, self._survey.look_up([row.account]))
         if entry is None or faults:
             return False
-        row.entry, row.dn = entry, entry.dn
-        # The place and the name are those that the other run chose, unless they were given.
-        row.name = row.account.name
-        row.parent = row.parent if row.account.ou else None
+        self._survey.take(row, entry)
         self._survey.plan(row)
         self._survey.references.plan_groups(row)
         self._survey.references.plan_manager(row)

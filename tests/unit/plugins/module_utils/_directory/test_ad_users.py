@@ -8,68 +8,20 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from directories import STAFF as OU
+from directories import ensure, entry, options
 
-from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import (
-    Directory,
-    DirectoryOptions,
-    DirectoryRefusal,
-)
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryRefusal
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._names import parent_dn
-from ansible_collections.hybrid.identity.plugins.modules.ad_users import OPTIONS, USER_OPTIONS, carry
 from lab.certificates import make_authority
-from lab.directory import SambaDirectory, SambaMissing
+from lab.directory import SambaDirectory
 from lab.directory_seed import MANAGER_PASSWORD, MANAGER_UPN
-from lab.estate import default_cache
-
-OU = "OU=Staff,DC=lab,DC=test"
-PASSWORD = "Start-Passw0rd.1"
-
-
-@pytest.fixture(scope="module")
-def samba() -> Iterator[SambaDirectory]:
-    cache = default_cache()
-    cache.mkdir(parents=True, exist_ok=True)
-    directory = SambaDirectory(cache / "directory", make_authority(cache / "authority"), "127.0.0.59")
-    try:
-        directory.start()
-    except SambaMissing as error:
-        pytest.skip(str(error))
-    yield directory
-    directory.stop()
-
-
-@pytest.fixture(autouse=True)
-def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts._SETTLE", 0.0)
-
-
-def options(samba: SambaDirectory) -> DirectoryOptions:
-    return DirectoryOptions(
-        samba.address, samba.onboard_user, samba.onboard_password, ca_cert=samba.authority_path, server_name=samba.host_name
-    )
-
-
-def ensure(samba: SambaDirectory, *users: dict[str, Any], check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    defaults = {name: option.get("default") for name, option in OPTIONS.items()}
-    blank = {name: option.get("default") for name, option in USER_OPTIONS.items()}
-    connection = {"directory_server": samba.address, "username": samba.onboard_user, "password": samba.onboard_password}
-    connection.update(ca_cert=samba.authority_path, server_name=samba.host_name)
-    people = [{**blank, **user} for user in users]
-    return carry({**defaults, **connection, "default_ou": OU, "initial_password": PASSWORD, "users": people, **params}, check_mode)
-
-
-def entry(samba: SambaDirectory, upn: str, *attributes: str) -> Any:
-    with Directory(options(samba)) as directory:
-        found = directory.search([f"(userPrincipalName={upn})"], ["userAccountControl", "pwdLastSet", *attributes])
-    return found[0] if found else None
-
 
 NAMES = ['Jo "Speedy" Kim', "Jürgen Groß", "Sinéad O'Neill", "$(Get-Date) Robot", "Baker, Amy", "A+B=C; <D>", "#hash", "back\\slash"]
 
