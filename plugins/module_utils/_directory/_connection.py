@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import time
 import traceback
@@ -275,6 +276,9 @@ def _refusal(result: dict[str, Any]) -> DirectoryRefusal:
 
 
 def _reason(error: Exception) -> str:
-    """The last part of ldap3's long texts, which names the reason."""
+    """The last part of ldap3's long texts, which names the reason; of a certificate for another server its names alone."""
     text = str(error).strip().rstrip(".")
+    if "doesn't match any name in" in text:
+        names = ", ".join(re.findall(r"\('(?:DNS|IP Address)', '([^']*)'\)", text)) or "no server"
+        return f"its certificate does not match the name that was asked for, but is for {names}; server_name says which name to expect"
     return text.rsplit("socket connection error while opening: ", maxsplit=1)[-1][:300] or type(error).__name__

@@ -19,8 +19,8 @@ from ._who import who_is
 _MEMBERS = 200
 #: Win32 ERROR_PASSWORD_RESTRICTION, in front of the words of every directory that refuses a password by its policy
 _PASSWORD_RESTRICTION = "0000052D"
-#: LDAP result code
-_INSUFFICIENT_ACCESS_RIGHTS = 50
+# LDAP result codes
+_NO_SUCH_OBJECT, _INSUFFICIENT_ACCESS_RIGHTS = 32, 50
 
 
 class Writer:
@@ -45,7 +45,7 @@ class Writer:
     def run(self) -> None:
         """Write, and read back what the next stage needs."""
         rows = [row for row in self._rows if row.plan is not None and row.plan.action != "unchanged"]
-        for row in rows:
+        for row in self._managers_first(rows):
             self._attempt(row, self._write_account)
         for row in rows:
             if row.failure is None:
@@ -77,7 +77,28 @@ class Writer:
 
     # -- accounts
 
+    def _manager_row(self, row: Row) -> Row | None:
+        """The row of this run that is to become the manager, when there is one."""
+        number = row.plan.manager_row if row.plan else None
+        return None if number is None else self._survey.references.rows[number]
+
+    def _managers_first(self, rows: Sequence[Row]) -> list[Row]:
+        """In the order of the batch, but managers before those whom they lead, so that their name is known by then."""
+        ordered: dict[int, Row] = {}
+        for row in rows:
+            chain: list[Row] = []
+            step: Row | None = row
+            while step is not None and id(step) not in ordered and all(step is not other for other in chain):
+                chain.append(step)
+                step = self._manager_row(step)
+            ordered.update((id(found), found) for found in reversed(chain))
+        wanted = {id(row) for row in rows}
+        return [row for key, row in ordered.items() if key in wanted]
+
     def _write_account(self, row: Row, plan: Plan) -> None:
+        manager = self._manager_row(row)
+        if manager is not None and manager.failure is None and (manager.done or manager.entry is not None) and _is_placed(manager):
+            plan.manager, plan.manager_row = manager.dn, None
         if plan.new:
             try:
                 self._create(row, plan)
@@ -145,11 +166,12 @@ class Writer:
     # -- links
 
     def _write_manager(self, row: Row, plan: Plan) -> None:
-        if plan.manager_row is None:
+        """For those who lead each other in a circle, or whose manager could not be made."""
+        manager = self._manager_row(row)
+        if manager is None:
             return
-        manager = self._survey.references.rows[plan.manager_row]
-        if manager.failure is not None and not manager.done and manager.entry is None:
-            raise DirectoryRefusal(32, f"the manager {manager.account.key} is not there, because that row failed")
+        if manager.entry is None and not manager.done:
+            raise DirectoryRefusal(_NO_SUCH_OBJECT, f"the manager {manager.account.key} is not there, because that row failed")
         self._directory.replace(row.dn or "", {"manager": [manager.dn or ""]})
         row.done.add("manager")
 
@@ -206,6 +228,11 @@ class Writer:
             entry = by_upn.get((row.account.upn or "").lower())
             if entry is not None:
                 row.entry, row.dn = entry, entry.dn
+
+
+def _is_placed(row: Row) -> bool:
+    """Whether it is where it shall be, so that its distinguished name does not change any more."""
+    return row.plan is None or row.plan.move is None or "distinguishedName" in row.done
 
 
 def refusal_of(row: Row, error: DirectoryRefusal) -> DirectoryFailure:

@@ -205,6 +205,29 @@ def test_a_manager_who_is_moved_in_the_same_run(samba: SambaDirectory, admin: Ad
     assert ensure(samba, *people)["changed"] is False
 
 
+def test_managers_are_made_first_and_may_lead_each_other(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[str] = []
+    replace = Directory.replace
+
+    def count(directory: Directory, dn: str, attributes: Any) -> None:
+        replaced.append(dn)
+        replace(directory, dn, attributes)
+
+    monkeypatch.setattr(Directory, "replace", count)
+    line = [{"upn": f"line{n}@lab.example", "display_name": f"Line {n}", "manager": f"line{n + 1}"} for n in range(4)]
+    line.append({"upn": "line4@lab.example", "display_name": "Line 4"})
+    assert ensure(samba, *line)["summary"]["created"] == 5
+    assert replaced == []
+    for n in range(4):
+        assert entry(samba, f"line{n}@lab.example", "manager").text("manager") == f"CN=Line {n + 1},{STAFF}"
+    circle = [{"upn": f"ring{n}@lab.example", "display_name": f"Ring {n}", "manager": f"ring{(n + 1) % 3}"} for n in range(3)]
+    circle.append({"upn": "self@lab.example", "display_name": "Self", "manager": "self"})
+    assert ensure(samba, *circle)["failure_reason"] is None
+    for n in range(3):
+        assert entry(samba, f"ring{n}@lab.example", "manager").text("manager") == f"CN=Ring {(n + 1) % 3},{STAFF}"
+    assert ensure(samba, *line, *circle)["changed"] is False
+
+
 def test_two_runs_of_one_table_at_once(samba: SambaDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     people = [{"upn": f"race{n}@lab.example", "display_name": f"Race {n}", "groups": ["GG-AllStaff"]} for n in range(3)]
     add, outcome, began = Directory.add, {}, []
