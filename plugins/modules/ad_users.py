@@ -390,6 +390,10 @@ def unanswered(options: DirectoryOptions, error: DirectoryRefusal) -> HybridIden
     """A question that was not answered; nothing was written yet."""
     if error.is_passing:
         return DirectoryFailure("unreachable", f"{options.where} was too busy to answer a question: {error}. Nothing was written.")
+    if error.is_elsewhere:
+        return DirectoryFailure(
+            "invalid_input", f"{options.where} does not hold what a distinguished name stands for: {error}. Nothing was written."
+        )
     return DirectoryFailure("directory_denied", f"{options.where} refused to answer a question: {error}. Nothing was written.")
 
 

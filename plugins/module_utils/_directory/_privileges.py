@@ -40,16 +40,25 @@ def privilege_by_itself(entry: Entry) -> str | None:
 def privilege_of(directory: Directory, entry: Entry) -> str | None:
     """Why an account or a group is privileged, through any nesting and by primary group; None when it is not.
 
-    Asks tokenGroups, which the controller works out itself, and where that is not told the rule of transitive membership.
+    Asks tokenGroups, which the controller works out itself, and then the rule of transitive membership, which follows
+    distribution groups too: AdminSDHolder protects through them, although they give no rights.
 
     Raises:
         DirectoryRefusal: neither could be read, so nothing can be said.
     """
     if reason := privilege_by_itself(entry):
         return reason
-    for sid in _token_groups(directory, entry) or _chain_of_groups(directory, entry):
-        if is_protected_group(sid):
-            return f"it is a member of {sid}, through groups or as primary group"
+    told = _token_groups(directory, entry)
+    for sid in filter(is_protected_group, told):
+        return f"it is a member of {sid}, through groups or as primary group"
+    try:
+        chain = _chain_of_groups(directory, entry)
+    except DirectoryRefusal:
+        if not told:
+            raise
+        chain = []
+    for sid in filter(is_protected_group, chain):
+        return f"it is a member of {sid}, through groups or as primary group"
     return None
 
 

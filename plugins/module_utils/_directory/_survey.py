@@ -23,6 +23,7 @@ _READ = (
     "objectClass", "objectGUID", "mS-DS-ConsistencyGuid", "userPrincipalName", "sAMAccountName", "cn", "employeeID", "userAccountControl",
     "pwdLastSet", "manager", "memberOf", "mail", "proxyAddresses", "whenChanged", "replPropertyMetaData", *PRIVILEGE,
 )  # fmt: skip
+_LINK_TIMES = "msDS-ReplValueMetaData"
 #: of everything that only may have what somebody is to get
 _READ_OF_OTHERS = ("objectClass", "userPrincipalName", "sAMAccountName", "cn", "mail", "proxyAddresses")
 
@@ -49,7 +50,7 @@ class Survey:
         self.warnings: list[str] = []
         free = {name for row in self._sound for name in row.account.attributes}
         with_manager = any(account.manager is not None for account in accounts)
-        self.attributes = sorted({*_READ, *free} | ({"msDS-ReplValueMetaData"} if with_manager else set()))
+        self.attributes = sorted({*_READ, *free} | ({_LINK_TIMES} if with_manager else set()))
 
     def run(self) -> None:
         """Read, find faults and plan. Raises DirectoryFailure and DirectoryRefusal: then nothing is known."""
@@ -76,7 +77,7 @@ class Survey:
         for start in range(0, len(accounts), HANDFUL):
             handful = accounts[start : start + HANDFUL]
             filters = ["(|" + "".join(found) + ")" for account in handful if (found := filters_for_person(account))]
-            index.add(self._directory.search(filters, self.attributes))
+            index.add(self._search(filters))
         for account in accounts:
             if identity_of(account)[0] == "distinguished_name":
                 entry = self._directory.read(account.identity or "", self.attributes)
@@ -84,6 +85,16 @@ class Survey:
                     index.add([entry])
                     index.alias("distinguished_name", identity_of(account)[1], entry)
         return index
+
+    def _search(self, filters: Sequence[str]) -> list[Entry]:
+        try:
+            return self._directory.search(filters, self.attributes)
+        except DirectoryRefusal as error:
+            if error.is_passing or _LINK_TIMES not in self.attributes:
+                raise
+            # The times of links are a help where a controller tells them, and no reason to fail where it does not.
+            self.attributes.remove(_LINK_TIMES)
+            return self._directory.search(filters, self.attributes)
 
     def _find_people(self) -> None:
         index = self.look_up([row.account for row in self._sound])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from functools import partial
 from typing import Any, Callable, Sequence
 
 from ._connection import Directory, DirectoryFailure, DirectoryRefusal
@@ -186,7 +187,7 @@ class Writer:
         for row in rows:
             for group in row.plan.leave if row.plan else []:
                 if row.failure is None:
-                    self._attempt(row, lambda row, _plan, group=group: self._leave(group, row))  # type: ignore[misc]
+                    self._attempt(row, partial(self._leave, group))
 
     def _join(self, group: str, members: Sequence[Row]) -> None:
         """Many at once; one by one where that is refused, because a single one may be the reason."""
@@ -205,13 +206,13 @@ class Writer:
                     row.done.add("groups")
                 return
         for row in members:
-            self._attempt(row, lambda row, _plan: self._join_one(group, row))
+            self._attempt(row, partial(self._join_one, group))
 
-    def _join_one(self, group: str, row: Row) -> None:
+    def _join_one(self, group: str, row: Row, _plan: Plan) -> None:
         if self._directory.add_member(group, row.dn or ""):
             row.done.add("groups")
 
-    def _leave(self, group: str, row: Row) -> None:
+    def _leave(self, group: str, row: Row, _plan: Plan) -> None:
         if self._directory.remove_member(group, row.dn or ""):
             row.done.add("groups")
 

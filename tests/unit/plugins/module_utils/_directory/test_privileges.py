@@ -122,6 +122,15 @@ def test_what_cannot_be_told_is_not_done(samba: SambaDirectory, admin: Admin, mo
     assert "cannot be told" in result["accounts"][0]["msg"]
 
 
+def test_a_distribution_group_on_the_way_protects_as_well(samba: SambaDirectory, admin: Admin) -> None:
+    dn = admin.add_person("Priv Mailed", "priv-mailed", control=514)
+    mail = admin.add(f"CN=Mail,{SERVICE}", "group", sAMAccountName="Mail", groupType="2")
+    admin.join(DOMAIN_ADMINS, mail)
+    admin.join(mail, dn)
+    result = ensure(samba, {"upn": "priv-mailed@lab.example", "enabled": True})
+    assert "is privileged" in result["accounts"][0]["msg"]
+
+
 @pytest.fixture(scope="module")
 def climber(admin: Admin, people: dict[str, str]) -> str:
     """Somebody ordinary, and a group that is protected by its mark alone."""
