@@ -314,7 +314,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._connec
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._desired import IDENTITY_TYPES
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts import ensure_accounts
-from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions, hidden_in
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 
@@ -400,6 +400,7 @@ def unanswered(options: DirectoryOptions, error: DirectoryRefusal) -> HybridIden
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    module.no_log_values.update(secret for secret in hidden_in(module.params["directory_server"]) if secret)
     if LDAP3_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("ldap3"), exception=LDAP3_IMPORT_ERROR)
     leave(module, lambda: carry(module.params, module.check_mode))

@@ -112,6 +112,12 @@ class DirectoryOptions:
         return None
 
 
+def hidden_in(server: str) -> list[str]:
+    """The secrets that somebody wrote into an address before an @; such an address is refused, but Ansible tells its arguments."""
+    userinfo = _split(server)[1].rpartition("@")[0]
+    return [userinfo, userinfo.partition(":")[2]] if ":" in userinfo else []
+
+
 def _split(server: str) -> tuple[str, str]:
     """Scheme in lower case (or empty) and the rest, without blanks and a final slash."""
     match = _ADDRESS.fullmatch(server.strip())

@@ -20,12 +20,12 @@ class References:
     """What the names of a batch stand for; each is looked for once, however many rows have it.
 
     Attributes:
-        rows: those that have no fault of their own; managers in the batch are numbers in it.
+        rows: those that have no fault of their own; managers in the batch are numbers in it. (The others are known by name alone.)
         groups, units: by the name as it was given, in lower case.
     """
 
-    def __init__(self, directory: Directory, rows: Sequence[Row], allow_privileged_groups: bool) -> None:
-        self._directory, self.rows = directory, rows
+    def __init__(self, directory: Directory, rows: Sequence[Row], unsound: Sequence[Row], allow_privileged_groups: bool) -> None:
+        self._directory, self.rows, self._unsound = directory, rows, unsound
         self._allow_privileged = allow_privileged_groups
         self.groups: dict[str, Entry] = {}
         self.units: dict[str, Entry] = {}
@@ -141,10 +141,11 @@ class References:
     def find_managers(self) -> None:
         """Find the managers; a fault for each row whose manager is nobody, no person or several."""
         names = {row.account.manager.lower(): row.account.manager for row in self.rows if row.account.manager}
-        known = self._rows_by_name()
+        known = _by_name(self.rows)
         self._managers_in_batch = {key: known[key] for key in names if key in known}
         wrong: dict[str, str] = {}
-        others = sorted(set(names) - set(self._managers_in_batch))
+        # Whoever is led by somebody whose own row is wrong has no fault by that.
+        others = sorted(set(names) - set(self._managers_in_batch) - set(_by_name(self._unsound)))
         for key in (key for key in others if "=" in key):
             entry, why = self._read(names[key], _PERSON)
             self._take_manager(names[key], [entry] if entry else [], why, wrong)
@@ -156,17 +157,6 @@ class References:
         for row in self.rows:
             if row.account.manager and row.account.manager.lower() in wrong:
                 row.fault(wrong[row.account.manager.lower()])
-
-    def _rows_by_name(self) -> dict[str, int]:
-        """The numbers of the rows, by everything that other rows may name them by."""
-        known: dict[str, int] = {}
-        for number, row in enumerate(self.rows):
-            held = [row.entry.dn, row.entry.text("sAMAccountName"), row.entry.text("userPrincipalName")] if row.entry else []
-            new_sam = row.account.new_sam if row.entry is None else None
-            for mark in (row.account.upn, row.account.sam, new_sam, row.dn, *held):
-                if mark:
-                    known.setdefault(mark.lower(), number)
-        return known
 
     def _take_manager(self, name: str, entries: list[Entry], why: str, wrong: dict[str, str]) -> None:
         if len(entries) > 1:
@@ -198,6 +188,18 @@ class References:
                 return
         if (before or "").lower() != dn.lower():
             plan.manager = dn
+
+
+def _by_name(rows: Sequence[Row]) -> dict[str, int]:
+    """The numbers of the rows, by everything that other rows may name them by."""
+    known: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        held = [row.entry.dn, row.entry.text("sAMAccountName"), row.entry.text("userPrincipalName")] if row.entry else []
+        new_sam = row.account.new_sam if row.entry is None else None
+        for mark in (row.account.upn, row.account.sam, new_sam, row.dn, *held):
+            if mark:
+                known.setdefault(mark.lower(), number)
+    return known
 
 
 def _primary_group(entry: Entry | None) -> str:

@@ -45,7 +45,7 @@ class Survey:
         self.rows = [Row(account, faults=faults) for account, faults in zip(accounts, faults_in(accounts))]
         #: with a fault of its own a row is not looked up: what would be asked is not what is meant
         self._sound = [row for row in self.rows if not row.faults]
-        self.references = References(directory, self._sound, allow_privileged_groups)
+        self.references = References(directory, self._sound, [row for row in self.rows if row.faults], allow_privileged_groups)
         self.numbers: dict[str, int | None] = {}
         self.warnings: list[str] = []
         free = {name for row in self._sound for name in row.account.attributes}

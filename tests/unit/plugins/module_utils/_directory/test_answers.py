@@ -44,6 +44,17 @@ def test_a_refused_batch_changed_nothing_and_says_so(samba: SambaDirectory, admi
     assert differences(before, admin.dump()) == {}
 
 
+def test_who_is_led_by_a_wrong_row_is_not_wrong(samba: SambaDirectory) -> None:
+    led = [
+        {"upn": f"led{n}@lab.example", "display_name": f"Led {n}", "manager": name} for n, name in enumerate(("chef", "chef@lab.example"))
+    ]
+    for wrong in ({"title": "a\x00b"}, {"groups": ["GG-Nobody"]}, {"employee_id": "1000"}):
+        result = ensure(samba, *led, {"upn": "chef@lab.example", "display_name": "Chef", **wrong})
+        assert [item["failure_reason"] for item in result["accounts"]] == ["batch_refused", "batch_refused", "invalid_input"], result[
+            "faults"
+        ]
+
+
 def test_the_diff_tells_everything_but_passwords(samba: SambaDirectory) -> None:
     row = {"upn": "diff@lab.example", "display_name": "Diff", "groups": ["GG-Sales"], "manager": "maria.huber", "password": PASSWORD}
     made = ensure(samba, row)
