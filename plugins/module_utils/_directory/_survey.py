@@ -190,6 +190,8 @@ class Survey:
             self.warnings.append(
                 f"{account.key}: whether {row.dn} was ever given a password cannot be read, so it was neither completed nor enabled."
             )
+        if entry and entry.text("userAccountControl") is None and row.plan.control is not None:
+            row.fault(f"userAccountControl of {row.dn} cannot be read, so it is neither enabled nor disabled.")
         if (row.plan.new or row.plan.half_made) and not account.password:
             what = "is new and has no password" if row.plan.new else "is half-made (nobody ever gave it a password)"
             row.fault(f"the account {what}, and neither password nor initial_password gives one.")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from directories import OLD_PASSWORD, PASSWORD, Admin, differences, ensure, entry, options
@@ -86,6 +87,20 @@ def test_in_doubt_nothing_is_touched_and_a_warning_says_so(samba: SambaDirectory
     # PASSWD_NOTREQD decides where the metadata cannot be read.
     admin.add_person("Flag Decides", "flag", password=None, control=546)
     assert ensure(samba, {"upn": "flag@lab.example"})["accounts"][0]["action"] == "repaired"
+
+
+def test_flags_that_cannot_be_read_are_not_written(samba: SambaDirectory, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin.add_person("Flags Hidden", "hidden", control=66048)  # the password never expires, which must not get lost
+    search = Directory.search
+
+    def hide(directory: Directory, *arguments: Any, **options: Any) -> list[Entry]:
+        found = search(directory, *arguments, **options)
+        return [Entry(entry.dn, {**entry.attributes, "useraccountcontrol": []}) for entry in found]
+
+    monkeypatch.setattr(Directory, "search", hide)
+    result = ensure(samba, {"upn": "hidden@lab.example", "enabled": False})
+    assert "cannot be read" in result["accounts"][0]["msg"]
+    assert ensure(samba, {"upn": "hidden@lab.example", "title": "x"})["accounts"][0]["changes"] == ["title"]
 
 
 @pytest.mark.parametrize(
