@@ -159,12 +159,19 @@ def wrote(person: Person, done: Sequence[tuple[str, Answer]], answered: bool, no
     """Take the answers to the requests of `writes` into account; the others as could_not_look."""
     # One is served only when the one before it was: if that has no answer of its own, it was served too.
     implied = done[-1][1].ok
+    refused = []
     for what, answer in done:
         if answer.ok or (implied and answer.fault is not None):
             _accepted(person, what, now)
-    refused = next(((what, answer) for what, answer in done if not answer.ok and not (implied and answer.fault is not None)), None)
-    if refused is not None:
-        _not_accepted(person, *refused, answered, now, left)
+        else:
+            refused.append((what, answer, _refusal(person, what, answer)))
+    for what, _answer, failure in refused:
+        if failure.unsure and what not in person.unsure:
+            person.unsure.append(what)
+    if refused:
+        _what, answer, failure = refused[0]
+        if not _again(person, answer, failure, answered, now, left, _is_settling(person, answer, now)):
+            _fail_write(person, failure)
         return
     person.tries, person.fault, person.looks, person.due = 0, None, 0, now + _FIRST_PAUSE
     if not person.licensed:
@@ -263,22 +270,15 @@ def _accepted(person: Person, what: str, now: float) -> None:
         person.located_at = now
     else:
         person.licensed = True
-    person.unsure = ""
-
-
-def _not_accepted(person: Person, what: str, answer: Answer, answered: bool, now: float, left: float) -> None:
-    failure = _refusal(person, what, answer)
-    if failure.unsure:
-        person.unsure = what
-    if not _again(person, answer, failure, answered, now, left, _is_settling(person, answer, now)):
-        _fail_write(person, failure)
+    person.unsure = [one for one in person.unsure if one != what]
 
 
 def _fail_write(person: Person, failure: GraphFailure) -> None:
     person.fail("failed", failure.reason, f"{person.upn}: {failure.message}")
     if person.unsure:  # told as a change: better one that was none than none that was one
-        _change(person, person.unsure)
-        person.msg += f" Whether {person.unsure} was served all the same is not known."
+        for what in person.unsure:
+            _change(person, what)
+        person.msg += f" Whether {' and '.join(person.unsure)} was served all the same is not known."
 
 
 def _change(person: Person, what: str) -> None:

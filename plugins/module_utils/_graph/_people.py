@@ -41,7 +41,7 @@ class Person:
     # what was done
     located_at: Optional[float] = None  # on the clock of the task: the usage location was accepted
     licensed: bool = False  # the licences were accepted; they are never assigned a second time
-    unsure: str = ""  # a write may have been served: which
+    unsure: list[str] = field(default_factory=list)  # writes that may have been served, without a good answer
     changes: dict[str, Any] = field(default_factory=dict)
     # what comes next
     due: float = 0.0  # not before

@@ -84,13 +84,17 @@ class Looks:
             items = items_of(answer, _WHAT)
             if answer.body.get("@odata.nextLink") is not None:
                 items = items + self._client.read_rest(answer, _WHAT, _PERMISSION)
-            users = [read_user(item, _WHAT) for item in items]
         except GraphFailure as fault:
             return [(fault, answer)] * len(keys)
+        users, broken = [], None
+        for item in items:
+            try:
+                users.append(read_user(item, _WHAT))
+            except GraphFailure as fault:  # it may be anybody who is not found
+                broken = fault
         key_of = _KEYS[name]
-        return [
-            (_only([user for user in users if key_of(user) == (_folded(key) if key_of is _user_name else key)]), answer) for key in keys
-        ]
+        found = [_only([user for user in users if key_of(user) == (_folded(key) if key_of is _user_name else key)]) for key in keys]
+        return [(broken if one is None else one, answer) for one in found]
 
 
 def _only(users: Sequence[CloudUser]) -> Look:

@@ -109,8 +109,9 @@ class TokenSource:
         if is_pkcs12(path):
             return {"private_key_pfx_path": path, "passphrase": options.certificate_password}
         pem = read_file("certificate_path", path).decode("utf-8", "replace")
-        # Without a thumbprint msal makes the SHA-256 assertion that Microsoft recommends.
-        return {"private_key": pem, "public_certificate": pem, "passphrase": options.certificate_password}
+        # msal does not take a password for a key that has none. Without a thumbprint it makes the SHA-256 assertion that Microsoft
+        # recommends.
+        return {"private_key": pem, "public_certificate": pem, "passphrase": options.certificate_password if "ENCRYPTED" in pem else None}
 
     def _federated_token(self) -> str:
         return read_file("federated_token_file", str(self._options.federated_token_file)).decode("utf-8", "replace").strip()

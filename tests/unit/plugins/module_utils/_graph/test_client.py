@@ -85,6 +85,7 @@ def test_certificate_and_federated_token_sign_in(cloud: Any, tmp_path: Path) -> 
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     pem.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     assert cloud.client(client_secret=None, certificate_path=str(pem)).call(ME, "testing").ok
+    assert cloud.client(client_secret=None, certificate_path=str(pem), certificate_password="unneeded").call(ME, "testing").ok
 
     token = tmp_path / "token"
     token.write_text("not.a.token\n")

@@ -434,6 +434,50 @@ def test_few_requests(cloud: Any) -> None:
     assert cloud.pauses == []
 
 
+def test_a_sign_in_that_ends_after_a_write_keeps_what_was_written(cloud: Any) -> None:
+    item = person("anna", cloud.arrive("anna"))
+
+    def end_sign_in() -> None:
+        cloud.server.expire_tokens()
+        cloud.server.spoil("503", 10_000, path="oauth2")
+
+    cloud.on_pause = [lambda: None, end_sign_in]
+    result = ensure(cloud, item, wait_timeout=60)
+    (anna,) = result["users"]
+    assert (anna["state"], anna["failure_reason"], anna["changed"]) == ("failed", "unreachable", True)
+    assert "sign-in" in anna["msg"] and "could not be read back" in anna["msg"]
+    assert set(anna["changes"]) == {"usage_location", "licenses"}
+
+
+def test_a_batch_of_writes_without_an_answer_is_told_as_a_change_that_is_not_known(cloud: Any) -> None:
+    item = person("anna", cloud.arrive("anna"))
+    cloud.server.spoil("html", 10_000, path="$batch", skip=2)
+    result = ensure(cloud, item, wait_timeout=60)
+    (anna,) = result["users"]
+    assert (anna["state"], anna["failure_reason"], anna["changed"]) == ("failed", "graph_invalid", True)
+    assert "Whether setting the usage location and assigning the licence was served all the same is not known." in anna["msg"]
+    assert cloud.user("anna")["assignedLicenses"]
+
+
+def test_a_user_that_is_not_whole_is_no_matter_of_the_others(cloud: Any) -> None:
+    people = [person(f"p{number}", cloud.arrive(f"p{number}")) for number in range(3)]
+    done = procedure(cloud, wait_timeout=60)
+    bad = cloud.user("p1")["id"]
+
+    def damaged(chains: Any, batch: Any) -> Any:
+        answers = batch(chains, "looking for people")
+        for (answer,) in answers:
+            for user in answer.body.get("value", [answer.body]):
+                if user.get("id") == bad:
+                    user["assignedLicenses"] = None
+        return answers
+
+    interpose(done, "looking for people", damaged)
+    result = done.ensure(people)
+    assert [user["state"] for user in result["users"]] == ["ready", "failed", "ready"]
+    assert result["failure_reason"] == "graph_invalid" and "assignedLicenses" in result["msg"]
+
+
 # -- one time for everything
 
 
