@@ -63,7 +63,7 @@ class CloudUsers:
         self._client, self._deadline, self._sleep, self._clock, self._progress = client, deadline, sleep, clock, progress
         self._terms = Terms(wait, check_mode, max(0.1, wait_sleep))
         self._looks = Looks(client)
-        self._shown = -1
+        self._shown, self._begun = -1, False
 
     def ensure(self, users: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Do it.
@@ -100,7 +100,7 @@ class CloudUsers:
     def _follow(self, people: Sequence[Person]) -> None:
         """Look and write until everybody has ended, or more time does not help, or there is none."""
         while hopeful := [person for person in people if is_hopeful(person, self._terms) and not self._is_predicted(person)]:
-            first = all(person.looks == 0 and not person.tries for person in people)
+            first, self._begun = not self._begun, True  # there is one look even without any time
             if self._deadline.over and not first:
                 return
             pause = min(person.due for person in hopeful) - self._clock() if not first else 0.0
