@@ -22,11 +22,17 @@ description:
 extends_documentation_fragment:
   - hybrid.identity.attributes
   - hybrid.identity.attributes.actiongroup_all
-  - hybrid.identity.attributes.action
   - hybrid.identity.graph
 attributes:
   action:
-    description: Has an action plugin, which looks for relative paths on the controller.
+    description: Has an action plugin, which looks for relative paths on the controller; the module runs where the task does.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  become:
+    description: Is usable with C(become).
+    support: none
   check_mode:
     support: full
     description: It never changes anything.

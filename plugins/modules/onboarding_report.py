@@ -22,10 +22,16 @@ description:
 extends_documentation_fragment:
   - hybrid.identity.attributes
   - hybrid.identity.attributes.actiongroup_all
-  - hybrid.identity.attributes.action
 attributes:
   action:
     description: Has an action plugin that runs on the controller, whatever the connection of the task is.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  become:
+    description: Is usable with C(become).
+    support: none
   check_mode:
     support: full
     description: The report is made in check mode too, files included; it says that it is a prediction.
