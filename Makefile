@@ -5,6 +5,7 @@
 # make test    everything that CI runs: tests, checks, molecule
 # make lint    the checks alone
 # make lab     the simulated estate in the foreground, with its inventory
+# make soak    hundreds of runs against faults of all kinds; SOAK_SEED= the first seed, SOAK_RUNS= how many (1 tells the whole story)
 # make matrix  the tests with ansible-core 2.16 and newer, as far as this machine has the Pythons for them
 # make clean   take away what the other targets made
 
@@ -13,7 +14,7 @@ SHELL := /bin/bash
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONPATH := .view:tests
 
-.PHONY: demo test lint lab matrix clean
+.PHONY: demo test lint lab soak matrix clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +35,10 @@ test:
 lint:
 	@tools/prepare.sh test
 	@tools/lint.sh
+
+soak:
+	@tools/prepare.sh test
+	@.venv/bin/python -m soak
 
 matrix:
 	@tools/prepare.sh test

@@ -14,18 +14,19 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
-from ansible_collections.hybrid.identity.plugins.module_utils._sync import _trigger
+from ansible_collections.hybrid.identity.plugins.module_utils._sync import _info, _trigger
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS, TRIGGER_OPTIONS
 from lab.estate import ACCOUNTS, Estate
 
 VIEW = next(Path(entry).resolve() for entry in sys.path if (Path(entry) / "ansible_collections" / "hybrid").is_dir())
 
 
-def open_shell(estate: Estate, user: str = "svc-sync", **changes: Any) -> RemoteShell:
-    """A remote shell to the estate's sync server over pywinrm, NTLM with encrypted messages."""
+def open_shell(estate: Estate, user: str = "svc-sync", seconds: float = 60, **changes: Any) -> RemoteShell:
+    """A remote shell to the estate's sync server over pywinrm, NTLM with encrypted messages, for so many seconds."""
     options: dict[str, Any] = {
         "server": "127.0.0.1",
         "username": user,
@@ -33,7 +34,7 @@ def open_shell(estate: Estate, user: str = "svc-sync", **changes: Any) -> Remote
         "port": estate.wsman.http_port,
         "use_tls": False,
     }
-    return RemoteShell(WinrmTransport(WinrmOptions(**{**options, **changes})))
+    return RemoteShell(WinrmTransport(WinrmOptions(**{**options, **changes})), Deadline(seconds))
 
 
 def trigger(
@@ -46,7 +47,10 @@ def trigger(
     **params: Any,
 ) -> dict[str, Any]:
     """dirsync_trigger in this process; a failure comes back as its result."""
-    return trigger_over([("sync1", open_shell(estate, user, **(connect or {})))], check_mode=check_mode, progress=progress, **params)
+    seconds = params.get("wait_timeout", 20)
+    return trigger_over(
+        [("sync1", open_shell(estate, user, seconds or 1, **(connect or {})))], check_mode=check_mode, progress=progress, **params
+    )
 
 
 def trigger_over(shells: list[tuple[str, RemoteShell]], *, check_mode: bool = False, progress: Any = None, **params: Any) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def inform(estate: Estate, user: str = "svc-sync", **params: Any) -> dict[str, A
     defaults = {name: option.get("default") for name, option in INFO_OPTIONS.items()}
     shell = open_shell(estate, user)
     try:
-        return _trigger.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
+        return _info.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
     except HybridIdentityError as error:
         return error.as_result()
     finally:
@@ -100,9 +104,14 @@ def run_playbook(
 
 
 def task_results(
-    folder: Path, inventory: dict[str, Any], hosts: str, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()
+    folder: Path,
+    inventory: dict[str, Any],
+    hosts: str,
+    *tasks: dict[str, Any],
+    arguments: tuple[str, ...] = (),
+    defaults: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Run tasks through ansible-playbook; the result of each, failures included."""
+    """Run tasks through ansible-playbook, with module_defaults if wanted; the result of each, failures included."""
     written = []
     steps: list[dict[str, Any]] = []
     for number, task in enumerate(tasks):
@@ -119,7 +128,8 @@ def task_results(
                 "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
             }
         )
-    done = run_playbook(folder, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": steps}], *arguments)
+    play = {"hosts": hosts, "gather_facts": False, "module_defaults": defaults or {}, "tasks": steps}
+    done = run_playbook(folder, inventory, [play], *arguments)
     missing = [file for file in written if not file.exists()]
     assert not missing, done.stdout + done.stderr
     return [json.loads(file.read_text()) for file in written]

@@ -7,13 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
-from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route_script
 
 SCRIPTS = {
     "bootstrap": _call.BOOTSTRAP,
     "envelope": _call.ENVELOPE,
-    "local_route": _local_route.LOCAL_ROUTE,
-    "local_runner": _local_route.RUNNER,
+    "local_route": _local_route_script.LOCAL_ROUTE,
+    "local_runner": _local_route_script.RUNNER,
     **{f"connect_{name}": text for name, text in _connect_scripts.SCRIPTS.items()},
 }
 

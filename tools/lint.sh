@@ -38,6 +38,16 @@ sanity() {
     (cd "$copy" && PATH="$root/.venv/bin:/usr/bin:/bin" ansible-test sanity --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" --color no)
 }
 
+# What Galaxy does with an upload, here: it builds, unpacks and reads the collection. Its own ansible-lint and ansible-test run above.
+galaxy() {
+    mkdir -p "$log/galaxy" \
+        && in_copy ansible-galaxy collection build --force --output-path "$log/galaxy" . \
+        && (cd "$log/galaxy" && GALAXY_IMPORTER_RUN_ANSIBLE_LINT=false GALAXY_IMPORTER_RUN_ANSIBLE_TEST=false \
+            GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP="$log/galaxy/tmp" python -m galaxy_importer.main ./*.tar.gz 2>&1 | tee told) \
+        && grep -q 'completed successfully' "$log/galaxy/told" \
+        && ! grep -E '^(WARNING|ERROR)' "$log/galaxy/told"
+}
+
 # A home of its own: ansible-test looks for its pip installer in a cache there and would fetch it from the internet, and others leave logs.
 export HOME="$root/.cache/home"
 python tools/pip_for_ansible_test.py "$HOME" || exit 1
@@ -48,6 +58,7 @@ python tools/pip_for_ansible_test.py "$HOME" || exit 1
     check yamllint in_copy yamllint --strict .
     check reuse in_copy reuse lint
     check changelog in_copy antsibull-changelog lint
+    check galaxy-importer galaxy
     check documentation in_copy antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 } &
 {

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._info import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._trigger import inform
 from ansible_collections.hybrid.identity.plugins.plugin_utils._action import ConnectionAction
 
 

@@ -29,6 +29,39 @@ attributes:
       - hybrid.identity.all
 """
 
+    ACTIONGROUP_DIRSYNC = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/hybrid.identity.dirsync) in C(module_defaults) to set the options of the connection to the sync server.
+    support: full
+    membership:
+      - hybrid.identity.all
+      - hybrid.identity.dirsync
+"""
+
+    ACTIONGROUP_DIRECTORY = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/hybrid.identity.directory) in C(module_defaults) to set the options of the connection to Active Directory.
+    support: full
+    membership:
+      - hybrid.identity.all
+      - hybrid.identity.directory
+"""
+
+    ACTIONGROUP_GRAPH = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/hybrid.identity.graph) in C(module_defaults) to set the options of the connection to Microsoft Graph.
+    support: full
+    membership:
+      - hybrid.identity.all
+      - hybrid.identity.graph
+"""
+
     ACTION = r"""
 options: {}
 attributes:
@@ -42,5 +75,5 @@ attributes:
     description: Is usable with C(become).
     support: none
     details:
-      - The connection plugins do not apply C(become) to commands on Windows. Connect as the account that shall do the work.
+      - The connection plugins do not apply C(become) to commands on Windows, so it is refused there. Connect as the account that shall do the work.
 """

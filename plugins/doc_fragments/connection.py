@@ -18,6 +18,7 @@ options:
         where the inventory or an AWX Machine credential has set that up. This release is tested over winrm.
       - Several servers are looked at together, and the one that is not in staging mode is chosen. One that cannot be
         looked at does not keep the active one from being used; a warning says so.
+      - Refused on a host that Ansible connects to as a Windows host; the other options of the connection are refused without it.
       - Falls back to the environment variable E(HYBRID_IDENTITY_SERVER).
     type: list
     elements: str
@@ -66,6 +67,15 @@ options:
     description:
       - The name in the service principal, where it differs from O(server). Only with O(server).
     type: str
+  on_unreachable:
+    description:
+      - How to tell that the server could not be reached, or did not let the account in, before anything was done there.
+      - V(fail) - the task fails, with its RV(failure_reason) in the registered result, and can be rescued.
+      - V(unreachable) - the host counts as unreachable, as Ansible tells it of its own connections; C(ignore_unreachable) applies, and
+        C(rescue) does not. With O(server) it is the host that the task runs for that counts as unreachable.
+    type: str
+    default: fail
+    choices: [fail, unreachable]
 requirements:
   - "pywinrm >= 0.5.0 with O(server); without it, what the connection plugin needs"
 notes:

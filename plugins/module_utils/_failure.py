@@ -59,24 +59,26 @@ class HybridIdentityError(Exception):
     Args:
         reason: a key of REMEDIES.
         message: one sentence: what was being done, to what, what came back. Never contains a secret.
+        remedy: what to do, in one sentence, where more is known than REMEDIES says.
         details: result keys to return beside failure_reason and msg (JSON-able).
     """
 
     #: reason -> remedy, where a part of the collection knows a better one than REMEDIES
     REMEDIES_HERE: Mapping[str, str] = {}
 
-    def __init__(self, reason: str, message: str, **details: Any) -> None:
+    def __init__(self, reason: str, message: str, *, remedy: str | None = None, **details: Any) -> None:
         if reason not in REMEDIES:
             raise ValueError(f"unknown failure reason {reason!r}")
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.details = details
+        self._remedy = remedy
 
     @property
     def remedy(self) -> str:
         """What to do, as plain text (the documentation markup is taken off)."""
-        return self.REMEDIES_HERE.get(self.reason) or re.sub(r"O\(([^)]*)\)", r"\1", REMEDIES[self.reason])
+        return self._remedy or self.REMEDIES_HERE.get(self.reason) or re.sub(r"O\(([^)]*)\)", r"\1", REMEDIES[self.reason])
 
     def as_result(self) -> dict[str, Any]:
         """The result keys for exit: failed, failure_reason, msg and the details."""

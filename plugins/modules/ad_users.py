@@ -21,7 +21,7 @@ description:
   - Returns the moment that a directory synchronisation has to cover (RV(watermark)).
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_directory
   - hybrid.identity.directory
 attributes:
   check_mode:

@@ -18,7 +18,7 @@ description:
   - Changes nothing. What is forbidden or broken is named in RV(problems), the rest is told all the same.
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_dirsync
   - hybrid.identity.attributes.action
   - hybrid.identity.connection
   - hybrid.identity.connection.engine
@@ -169,9 +169,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._info import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._module import argument_spec, run
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._trigger import inform
 
 
 def carry(shells: list[tuple[str, RemoteShell]], module: AnsibleModule, now: datetime) -> dict[str, Any]:

@@ -20,7 +20,7 @@ description:
   - The result says whose cycle it was (RV(sync.ownership)) and how sure that is (RV(sync.state), RV(evidence)).
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_dirsync
   - hybrid.identity.attributes.action
   - hybrid.identity.connection
   - hybrid.identity.connection.engine

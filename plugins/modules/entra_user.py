@@ -21,7 +21,7 @@ description:
     a row have to agree, because reads are eventually consistent.
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_graph
   - hybrid.identity.graph
 attributes:
   check_mode:

@@ -21,7 +21,7 @@ description:
   - It runs where the file is, usually on localhost.
 extends_documentation_fragment:
   - hybrid.identity.attributes
-  - hybrid.identity.attributes.actiongroup_all
+  - hybrid.identity.attributes.actiongroup_graph
   - hybrid.identity.graph
 attributes:
   action:

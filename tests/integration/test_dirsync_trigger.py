@@ -157,7 +157,7 @@ def test_two_tasks_at_once(make_estate: MakeEstate) -> None:
 
 
 def test_accepted_but_nothing_starts(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.CONFIRM", 1.0)
     estate = make_estate()
     estate.sync.arm("accepted_but_nothing_starts")
     result = procedures.trigger(estate)
@@ -192,7 +192,7 @@ def test_start_lost_with_the_connection_after_it_was_carried_out(make_estate: Ma
 
 
 def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.CONFIRM", 1.0)
     estate = make_estate()
     estate.faults.arm("close_connection", verb="Command", skip=1)
     result = procedures.trigger(estate)
@@ -201,7 +201,7 @@ def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pyte
 
 
 def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=3)
     _break_the_start(estate)
     result = procedures.trigger(estate)
@@ -210,7 +210,7 @@ def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, mon
 
 
 def test_start_lost_without_waiting(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=4)
     _break_the_start(estate)
     result = procedures.trigger(estate, wait=False)
@@ -229,7 +229,7 @@ def _end_before_the_answer(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> N
         return answer
 
     monkeypatch.setitem(cmdlets, "Start-ADSyncSyncCycle", start_and_end)
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._CONFIRM", 1.0)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.CONFIRM", 1.0)
 
 
 def test_a_cycle_too_short_to_be_seen_is_proven_by_its_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
 
 
 def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.3)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.3)
     monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", (0.1, 0.1, 0.1))
     estate = make_estate(cycle_seconds=3)
     estate.faults.arm("close_connection", verb="Receive", skip=2, after=False)
@@ -265,7 +265,7 @@ def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: py
 
 
 def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._ensure_sync._START_SLICE", 0.5)
+    monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=5)
     result = procedures.trigger(estate, wait_timeout=1)
     assert result["failure_reason"] == "wait_timeout"

@@ -13,6 +13,7 @@ from estates import MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import NoAnswer, RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import anything
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken, TransportError, Unreachable
 
 
@@ -22,7 +23,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _probe(shell: RemoteShell, *, repeatable: bool = True) -> Any:
-    return shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 10}, timeout=20, repeatable=repeatable).data
+    return shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 10}, shape=anything, timeout=20, repeatable=repeatable).data
 
 
 @pytest.mark.parametrize(
@@ -86,10 +87,25 @@ def test_a_call_that_does_not_end_is_given_up(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=8)
     shell = procedures.open_shell(estate, operation_timeout=1)
     estate.sync.start_cycle()
-    limits = {"seconds": 20, "step_ms": 100, "confirm_seconds": 1, "stop_when_active": False, "active": True, "next_start_before": None}
+    limits = {
+        "seconds": 20,
+        "step_ms": 100,
+        "confirm_seconds": 1,
+        "stop_when_active": False,
+        "idle_seconds": 0,
+        "active": True,
+        "next_start": None,
+    }
     began = time.monotonic()
     with pytest.raises(ConnectionBroken):
-        shell.call("follow", _connect_scripts.FOLLOW, {**limits, "since": "2026-01-01T00:00:00.0000000Z"}, timeout=2, repeatable=False)
+        shell.call(
+            "watch",
+            _connect_scripts.WATCH,
+            {**limits, "since": "2026-01-01T00:00:00.0000000Z"},
+            shape=anything,
+            timeout=2,
+            repeatable=False,
+        )
     assert time.monotonic() - began < 6
     shell.close()
 
@@ -98,7 +114,7 @@ def test_a_process_without_an_answer_is_no_answer(make_estate: MakeEstate) -> No
     estate = make_estate()
     shell = procedures.open_shell(estate)
     with pytest.raises(NoAnswer) as caught:
-        shell.call("broken", "param($p) exit 7", {"secret": "do-not-show"}, timeout=20, repeatable=False)
+        shell.call("broken", "param($p) exit 7", {"secret": "do-not-show"}, shape=anything, timeout=20, repeatable=False)
     assert "do-not-show" not in str(caught.value)
     shell.close()
 

@@ -19,11 +19,15 @@ import pytest
 import shipped_scripts
 from estates import COVERAGE, MakeEstate
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route_script import LOCAL_ROUTE
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import anything
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from ansible_collections.hybrid.identity.plugins.module_utils._timestamps import parse_utc
+from lab.connect.errors import refusal
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 
 #: commands of the engine's module and functions of the envelope, which the checker cannot know
@@ -74,7 +78,7 @@ def _shape(value: Any) -> Any:
     return value
 
 
-LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "stop_when_active": False}
+LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "idle_seconds": 0, "stop_when_active": False}
 _LONG_NAME = "x" * 500
 
 
@@ -89,9 +93,15 @@ def _now(estate: Estate) -> str:
 def _call(estate: Estate, script: str, parameters: dict[str, Any], user: str = "svc-sync") -> Any:
     shell = procedures.open_shell(estate, user)
     try:
-        return shell.call("parity", script, parameters, timeout=60, repeatable=False).data
+        return shell.call("parity", script, parameters, shape=anything, timeout=60, repeatable=False).data
     except RemoteError as error:
-        return {"type": error.type, "hresult": error.hresult, "error_id": error.error_id, "category": error.category, "message": str(error)}
+        return {
+            "type": error.type,
+            "hresult": error.hresult,
+            "error_id": error.error_id,
+            "category": error.category,
+            "message": error.message,
+        }
     finally:
         shell.close()
 
@@ -104,16 +114,16 @@ def _start(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
     return _call(estate, _connect_scripts.START, {"policy": "Delta", **LIMITS, **changes}, user)
 
 
-def _follow(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
-    parameters = {**LIMITS, "active": True, "next_start_before": None, "since": _now(estate), **changes}
-    return _call(estate, _connect_scripts.FOLLOW, parameters, user)
+def _watch(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
+    parameters = {**LIMITS, "active": True, "next_start": None, "since": _now(estate), **changes}
+    return _call(estate, _connect_scripts.WATCH, parameters, user)
 
 
 def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
     directory = estate.sync.engine.connector(True)
     threading.Thread(target=estate.sync.engine.run_profile, args=(directory, "Export", 0.6)).start()
     time.sleep(0.1)
-    return _follow(estate, user)
+    return _watch(estate, user)
 
 
 def _after_a_failed_cycle(estate: Estate) -> Any:
@@ -121,7 +131,7 @@ def _after_a_failed_cycle(estate: Estate) -> Any:
     estate.sync.arm("credentials")
     estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
     estate.sync.start_cycle()
-    return _follow(estate, since=since)
+    return _watch(estate, since=since)
 
 
 def _busy_refusals(estate: Estate) -> Any:
@@ -142,9 +152,39 @@ def _read_runs(estate: Estate) -> Any:
     shell = procedures.open_shell(estate)
     try:
         parameters = {"since": since.isoformat()[:26] + "0Z"}
-        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, timeout=30, server_now=since).data
+        return call_locally(shell, "runs", _connect_scripts.READ_RUNS, parameters, shape=anything, timeout=30, server_now=since).data
     finally:
         shell.close()
+
+
+def _start_and_lose_the_service(estate: Estate) -> Any:
+    """The start is accepted, and the service is gone before anybody has looked."""
+    start = estate.sync._cmdlets["Start-ADSyncSyncCycle"]
+
+    def start_and_die(*arguments: Any) -> Any:
+        answer = start(*arguments)
+        estate.sync.configure(service_running=False)
+        return answer
+
+    estate.sync._cmdlets["Start-ADSyncSyncCycle"] = start_and_die
+    return _start(estate)
+
+
+def _probe_a_busy_server(estate: Estate) -> Any:
+    connector = estate.sync.engine.connector(False)
+    threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 2.0)).start()
+    time.sleep(0.1)
+    return _probe(estate)
+
+
+def _read_runs_without_connectors(estate: Estate) -> Any:
+    refusing = estate.sync._cmdlets
+
+    def refuse(*_arguments: Any) -> Any:
+        raise refusal("denied", "en", "SYNC1")
+
+    refusing["Get-ADSyncConnector"] = refuse
+    return _locally(estate)
 
 
 DIRECT = {"history_refuses_network_logon": False}
@@ -161,18 +201,22 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "start": ({}, _start),
     "start, history direct": (DIRECT, _start),
     "start, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, lambda estate: (estate.sync.arm("credentials"), _start(estate))),
-    "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["followed"]["first_active"] is not None),
+    "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["watch"]["first_active"] is not None),
     "start, nothing begins": ({}, lambda estate: (estate.sync.arm("accepted_but_nothing_starts"), _start(estate, confirm_seconds=0.3))),
     "start, suspended": ({"suspended": True}, _start),
     "start, busy": ({}, _busy_refusals),
     "start, no next start": ({"next_start_known": False}, _start),
     "start, limited": ({}, lambda estate: _start(estate, "svc-limited")),
-    "follow, idle": ({}, _follow),
-    "follow, manual run": (DIRECT, _while_a_connector_runs),
-    "follow, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
-    "follow, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
-    "follow, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _follow(estate))),
-    "follow, slice over": ({"next_start_known": False}, lambda estate: _follow(estate, active=False, confirm_seconds=9, seconds=0.2)),
+    "start, no module": ({"module_present": False}, _start),
+    "start, then no service": ({}, _start_and_lose_the_service),
+    "probe, busy": ({}, _probe_a_busy_server),
+    "runs, no connectors": ({}, _read_runs_without_connectors),
+    "watch, idle": ({}, _watch),
+    "watch, manual run": (DIRECT, _while_a_connector_runs),
+    "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
+    "watch, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
+    "watch, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _watch(estate))),
+    "watch, slice over": ({"next_start_known": False}, lambda estate: _watch(estate, active=False, confirm_seconds=9, seconds=0.2)),
     "runs": ({"running_has_end_date": False}, _read_runs),
 }  # fmt: skip
 
@@ -224,33 +268,101 @@ def test_a_powershell_without_warm_server_does_as_well(powershell: str, monkeypa
 
 # -- the local route
 
+_SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
+_TASKS = "\\hybrid.identity\\"
 
-def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 10.0) -> Any:
-    shell = procedures.open_shell(estate, user)
+
+def _locally(estate: Estate, user: str = "svc-sync", timeout: float = 20.0, shell: RemoteShell | None = None) -> Any:
+    shell = shell or procedures.open_shell(estate, user)
     try:
         since = "2026-01-01T00:00:00.0000000Z"
         return call_locally(
-            shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, timeout=timeout, server_now=estate.sync.clock.now()
+            shell, "runs", _connect_scripts.READ_RUNS, {"since": since}, shape=anything, timeout=timeout, server_now=estate.sync.clock.now()
         ).data
     finally:
         shell.close()
 
 
-def test_local_route_sweeps_what_a_crash_left(make_estate: MakeEstate) -> None:
-    estate = make_estate()
+def _plant_task(estate: Estate, name: str, description: str = f"hybrid.identity {_SID}", *, running: bool = False) -> None:
     caller = estate.host.caller("svc-sync", network_logon=True)
-    path = "\\hybrid.identity\\"
-    for task in ("20200101000000-dead", "29990101000000-alive"):
-        details = {"TaskPath": path, "TaskName": task, "Execute": "x", "Argument": "y"}
-        estate.sync.call(caller, "Register-ScheduledTask", details)
-    stale = Path(estate.host.temp) / "hybrid.identity-20200101000000-dead"
-    stale.mkdir()
-    (stale / "request.json").write_text("{}")
-    assert _locally(estate) == {"runs": []}
+    task = {"TaskPath": _TASKS, "TaskName": name}
+    details = {"Execute": "x", "Argument": "y", "Description": description}
+    estate.sync.call(caller, "Register-ScheduledTask", {**task, **details})
+    if running:
+        estate.sync.configure(tasks_hang=True)
+        estate.sync.call(caller, "Start-ScheduledTask", task)
+        estate.sync.configure(tasks_hang=False)
+
+
+def _plant_folder(estate: Estate, name: str, *, own: bool = True, files: tuple[str, ...] = ("request.json", "run.ps1")) -> Path:
+    folder = Path(estate.host.temp) / f"hybrid.identity-{name}"
+    folder.mkdir()
+    for file in files:
+        (folder / file).write_text("{}")
+    if own:
+        estate.sync.windows.folders[str(folder)] = f"O:{_SID}D:P"
+    return folder
+
+
+def _nothing_is_left(estate: Estate) -> bool:
+    windows = estate.sync.windows
+    folders = list(Path(estate.host.temp).glob("hybrid.identity-*"))
+    return not (windows.task_names() or windows.task_folders() or windows.orphans or folders)
+
+
+def test_local_route_sweeps_what_a_crash_left_and_nothing_else(make_estate: MakeEstate, tmp_path: Path) -> None:
+    estate = make_estate()
+    stale, living = "20200101000000-0123456789ab", "29990101000000-0123456789ab"
+    _plant_task(estate, stale, running=True)
+    time.sleep(0.1)
+    _plant_task(estate, living)
+    _plant_task(estate, "20200101000000-00000000dead", "hybrid.identity S-1-5-21-1-2-3-4")
+    _plant_task(estate, "my own backup")
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "request.json").write_text("keep me")
+    swept = _plant_folder(estate, stale)
+    kept = [
+        _plant_folder(estate, living),
+        _plant_folder(estate, "20200101000000-00000000aaaa", own=False),
+        _plant_folder(estate, "20200101000000-00000000bbbb", files=("request.json", "not ours")),
+        _plant_folder(estate, "a folder of another program"),
+    ]
+    link = Path(estate.host.temp) / "hybrid.identity-20200101000000-00000000cccc"
+    link.symlink_to(precious)
+    estate.sync.windows.folders[str(link)] = f"O:{_SID}D:P"
+    assert _locally(estate)["runs"] == []
+    assert estate.sync.windows.task_names() == [living, "20200101000000-00000000dead", "my own backup"]
+    assert estate.sync.windows.orphans == [], "a running task is stopped before it is removed"
+    assert estate.sync.windows.task_folders() == ["hybrid.identity"], "it is not empty"
     if estate.host.mode == "powershell":
-        assert estate.sync.windows.task_names() == ["29990101000000-alive"]
-        assert not stale.exists()
-        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+        assert not swept.exists()
+        assert all(folder.exists() for folder in kept)
+        assert (kept[2] / "not ours").exists()
+    assert link.is_symlink()
+    assert (precious / "request.json").read_text() == "keep me"
+
+
+def test_local_route_makes_a_closed_folder_in_one_step_and_leaves_nothing(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    assert _locally(estate)["runs"] == []
+    assert _nothing_is_left(estate)
+    (task,) = estate.sync.windows.registered
+    assert (task["LogonType"], task["RunLevel"], task["UserId"]) == ("S4U", "Highest", _SID)
+    if estate.host.mode == "powershell":
+        assert task["Execute"] == r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+        assert 60 <= task["ExecutionTimeLimit"] <= 120
+        assert list(estate.sync.windows.folders.values()) == [f"O:{_SID}D:P(A;OICI;FA;;;{_SID})(A;OICI;FA;;;SY)"]
+
+
+def test_local_route_does_not_use_a_folder_that_somebody_else_made(powershell: str) -> None:
+    with Estate(EstateOptions(directory=False, tenant=False, powershell=powershell, coverage=COVERAGE)) as estate:
+        estate.sync.configure(folders_are_taken=True)
+        with pytest.raises(LocalRouteClosed, match="UnauthorizedAccessException"):
+            _locally(estate)
+        assert estate.sync.windows.registered == []
+        (folder,) = Path(estate.host.temp).glob("hybrid.identity-*")
+        assert list(folder.iterdir()) == [], "nothing was written into it"
 
 
 def test_local_route_says_why_it_is_closed(make_estate: MakeEstate) -> None:
@@ -260,15 +372,54 @@ def test_local_route_says_why_it_is_closed(make_estate: MakeEstate) -> None:
     estate.sync.configure(tasks_run=False)
     with pytest.raises(LocalRouteClosed, match="0x80070569"):
         _locally(estate)
-    assert estate.sync.windows.task_names() == []
+    assert _nothing_is_left(estate)
 
 
-def test_local_route_trusts_only_a_closed_folder(powershell: str) -> None:
-    with Estate(EstateOptions(directory=False, tenant=False, powershell=powershell, coverage=COVERAGE)) as estate:
-        estate.host.icacls_exit_code = 5
-        with pytest.raises(LocalRouteClosed):
-            _locally(estate)
-        assert list(Path(estate.host.temp).glob("hybrid.identity-*")) == []
+def test_local_route_ends_in_its_time_and_stops_the_task(make_estate: MakeEstate) -> None:
+    estate = make_estate()
+    estate.sync.configure(tasks_hang=True)
+    began = time.monotonic()
+    with pytest.raises(LocalRouteClosed, match="state 4"):
+        _locally(estate, timeout=4)
+    assert time.monotonic() - began < 5
+    assert _nothing_is_left(estate)
+
+
+@pytest.mark.parametrize("verb", ["Command", "Send", "Receive", "Signal"])
+def test_one_lost_connection_does_not_close_the_local_route(verb: str, make_estate: MakeEstate) -> None:
+    """Each try has a name of its own, so it does not meet what the one before it left, or that one itself, still running."""
+    estate = make_estate()
+    estate.faults.arm("close_connection", verb=verb, after=verb != "Receive")
+    assert _locally(estate)["runs"] == []
+    assert estate.faults.active() == []
+    _wait_until(lambda: _nothing_is_left(estate))
+
+
+def test_a_try_removes_what_earlier_tries_of_the_call_left(make_estate: MakeEstate) -> None:
+    """A script that died with its shell has left a running task and its folder; they are no leftovers by age yet."""
+    estate = make_estate()
+    now = estate.sync.clock.now()
+    dead = f"{now:%Y%m%d%H%M%S}-0123456789ab"
+    _plant_task(estate, dead, running=True)
+    time.sleep(0.1)
+    _plant_folder(estate, dead)
+    shell = procedures.open_shell(estate)
+    for request in ("", None):
+        parameters = {"name": f"{now:%Y%m%d%H%M%S}-ba9876543210", "earlier": [dead], "leftover": "2020", "request": request}
+        found = shell.call(
+            "clean", LOCAL_ROUTE, {**parameters, "runner": "", "seconds": 0.0}, shape=anything, timeout=20, repeatable=False
+        ).data
+        assert found["answered"] is False
+    shell.close()
+    assert estate.sync.windows.task_names() == estate.sync.windows.task_folders() == estate.sync.windows.orphans == []
+    assert estate.host.mode == "fakes" or _nothing_is_left(estate)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate) -> None:
@@ -276,6 +427,7 @@ def test_error_of_a_script_in_the_local_route_comes_back(make_estate: MakeEstate
     estate.sync.configure(module_present=False)
     with pytest.raises(RemoteError) as caught:
         _locally(estate)
+    assert _nothing_is_left(estate)
     assert caught.value.type == "System.IO.FileNotFoundException"
 
 
@@ -288,8 +440,10 @@ def test_https_with_a_certificate_that_is_checked(make_estate: MakeEstate, tmp_p
         "port": estate.wsman.https_port,
     }
     for authentication in ("ntlm", "basic"):
-        shell = RemoteShell(WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)))
-        answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, timeout=30, repeatable=True)
+        shell = RemoteShell(
+            WinrmTransport(WinrmOptions(**base, authentication=authentication, ca_cert=estate.authority_path)), Deadline(60)
+        )
+        answer = shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 1}, shape=anything, timeout=30, repeatable=True)
         assert parse_utc(answer.data["state"]["at"]) <= answer.server_utc
         shell.close()
     from lab.certificates import make_authority

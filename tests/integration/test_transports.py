@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,15 +16,13 @@ import procedures
 import pytest
 from estates import MakeEstate
 
-from lab.estate import ACCOUNTS, Estate
+from lab.estate import ACCOUNTS, Estate, EstateOptions
 
 
-def _over(transport: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+def _over(transport: str, estate: Estate, /, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """Inventory, hosts pattern and additional task options of a transport."""
     if transport == "connection":
         return {"sync_servers": {"hosts": {"sync1": estate.connection_variables(**how)}}}, "sync1", {}
-    import sys
-
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     options = estate.server_options(
         user=how.get("user", "svc-sync"), tls=how.get("tls", False), authentication=how.get("transport", "ntlm")
@@ -34,6 +35,14 @@ def _task(module: str, **options: Any) -> dict[str, Any]:
 
 
 TRANSPORTS = ["connection", "module"]
+
+
+@pytest.fixture
+def estate() -> Iterator[Estate]:
+    """For what happens on this side of the connection: whether scripts or their fakes run on the other does not matter."""
+    with Estate(EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell="none")) as started:
+        yield started
+        assert started.wsman.log.failures == []
 
 
 @pytest.mark.parametrize("how", [{}, {"transport": "basic", "tls": True}], ids=["ntlm-http", "basic-https"])
@@ -93,24 +102,193 @@ def test_progress_is_shown_while_it_runs(make_estate: MakeEstate, tmp_path: Path
     estate = make_estate()
     inventory, hosts, _connection = _over("connection", estate)
     done = procedures.run_playbook(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
-    assert "sync1: starting a delta cycle" in done.stdout
+    assert "sync1: starting a delta cycle" in done.stderr
     assert done.returncode == 0
 
 
-def test_bad_options_are_said_by_name(make_estate: MakeEstate, tmp_path: Path) -> None:
-    estate = make_estate()
+#: what ansible.posix.json does: one document on standard output when the play is over
+_JSON_CALLBACK = '''
+DOCUMENTATION = """
+name: document
+type: stdout
+short_description: One JSON document
+description: One JSON document.
+"""
+import json
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "document"
+
+    def __init__(self):
+        super().__init__()
+        self.results = []
+
+    def v2_runner_on_ok(self, result, **kwargs):
+        self.results.append(getattr(result, "result", None) or result._result)
+
+    v2_runner_on_failed = v2_runner_on_unreachable = v2_runner_on_ok
+
+    def v2_playbook_on_stats(self, stats):
+        self._display.display(json.dumps(self.results, default=str))
+'''
+
+
+def _document(folder: Path, inventory: dict[str, Any], plays: list[dict[str, Any]]) -> Any:
+    """Run plays with the callback above; the last line of standard output is its document, with the result of every task."""
+    (folder / "callbacks").mkdir()
+    (folder / "callbacks" / "document.py").write_text(_JSON_CALLBACK)
+    environment = {"ANSIBLE_STDOUT_CALLBACK": "document", "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks")}
+    return procedures.run_playbook(folder, inventory, plays, environment=environment)
+
+
+def test_progress_does_not_break_a_document_on_standard_output(estate: Estate, tmp_path: Path) -> None:
     inventory, hosts, _connection = _over("connection", estate)
-    both, unknown, policy = procedures.task_results(
+    done = _document(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
+    (result,) = json.loads(done.stdout)
+    assert result["sync"]["ownership"] == "own"
+    assert "sync1: starting a delta cycle" in done.stderr
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_bad_options_are_said_by_name(transport: str, estate: Estate, tmp_path: Path) -> None:
+    inventory, hosts, connection = _over(transport, estate)
+    secret = {"password": "Secret-Passw0rd.Of.The.Test"} if transport == "module" else {}
+    both, unknown, policy, number = results = procedures.task_results(
         tmp_path,
         inventory,
         hosts,
-        _task("dirsync_trigger", since="2026-01-01T00:00:00Z", max_age=5),
-        _task("dirsync_trigger", sinec="x"),
-        _task("dirsync_trigger", type="Initial"),
+        _task("dirsync_trigger", **{**connection, **secret}, since="2026-01-01T00:00:00Z", max_age=5),
+        _task("dirsync_trigger", **{**connection, **secret}, sinec="x"),
+        _task("dirsync_trigger", **connection, type="Initial"),
+        _task("dirsync_info", **{**connection, **secret, "port": "Secret-Passw0rd.Of.The.Test"}),
     )
     assert "mutually exclusive" in both["msg"]
-    assert "sinec" in unknown["msg"]
+    assert "Unsupported parameters for hybrid.identity.dirsync_trigger: sinec. Supported parameters include:" in unknown["msg"]
+    assert "wait_timeout" in unknown["msg"], "the list is whole"
     assert "Initial" in policy["msg"]
+    assert "port" in number["msg"]
+    for result in results:
+        assert (result["failed"], result["failure_reason"]) == (True, "invalid_input")
+        assert "Traceback" not in json.dumps(result)
+        assert transport == "connection" or "Secret-Passw0rd" not in json.dumps(result)
+    assert estate.wsman.log.requests == 0
+
+
+@pytest.mark.parametrize(("options", "task", "words"), [
+    ({"username": "x", "password": "y"}, {}, ["username, password without server", "ansible_user"]),
+    ({"validate_certs": False}, {}, ["validate_certs without server"]),
+    ({}, {"become": True}, ["become: false", "ansible_user"]),
+    ({"server": "127.0.0.1", "username": "x", "password": "y"}, {}, ["leave server out", "delegate_to: localhost"]),
+])  # fmt: skip
+@pytest.mark.parametrize("module", ["dirsync_trigger", "dirsync_info"])
+def test_what_would_be_ignored_is_refused(
+    module: str, options: dict[str, Any], task: dict[str, Any], words: list[str], estate: Estate, tmp_path: Path
+) -> None:
+    inventory, hosts, _connection = _over("connection", estate)
+    (result,) = procedures.task_results(tmp_path, inventory, hosts, {**_task(module, **options), **task})
+    assert (result["failed"], result["failure_reason"], result["changed"]) == (True, "invalid_input", False)
+    for word in words:
+        assert word in result["msg"]
+    assert estate.wsman.log.requests == 0
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_server_that_cannot_be_got_at_is_unreachable_where_the_play_asks_for_it(transport: str, estate: Estate, tmp_path: Path) -> None:
+    estate.sync.configure(staging=True)
+    inventory, hosts, connection = _over(transport, estate)
+
+    def play(change: dict[str, Any]) -> tuple[int, str]:
+        """The exit code, and how often the host was failed and unreachable."""
+        _inventory, _hosts, own = _over(transport, estate)
+        if transport == "connection":
+            _inventory["sync_servers"]["hosts"]["sync1"].update({f"ansible_{name}": value for name, value in change.items()})
+        else:
+            own.update(change)
+        tasks = [
+            _task("dirsync_trigger", on_unreachable="unreachable", **own) | {"ignore_unreachable": True, "register": "kept"},
+            {"ansible.builtin.assert": {"that": ["kept.unreachable", "kept.failure_reason in ['unreachable', 'authentication_failed']"]}},
+            _task("dirsync_info", on_unreachable="unreachable", **own),
+        ]
+        done = procedures.run_playbook(tmp_path, _inventory, [{"hosts": hosts, "gather_facts": False, "tasks": tasks}])
+        return done.returncode, done.stdout
+
+    for change in ({"port": 9}, {"password": "wrong-Passw0rd"}):
+        code, shown = play(change)
+        assert code == 4, shown
+        assert all(words in shown for words in ("unreachable=1", "ignored=1", "failed=0")), shown
+        assert "Traceback" not in shown
+    (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", on_unreachable="unreachable", **connection))
+    assert (result["failed"], result["failure_reason"]) == (True, "staging"), "a server that answers is not unreachable"
+    assert not result.get("unreachable")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_is_open_to_others_is_warned_of(transport: str, estate: Estate, tmp_path: Path) -> None:
+    for module in ("dirsync_info", "dirsync_trigger"):
+        inventory, hosts, connection = _over(transport, estate, transport="basic")
+        (result,) = procedures.task_results(tmp_path, inventory, hosts, _task(module, **connection))
+        assert any("basic over http" in str(warning) for warning in result["warnings"]), result.get("warnings")
+        (tmp_path / "result-0.json").unlink()
+
+
+def test_a_timeout_of_the_task_itself_ends_it_at_once(estate: Estate, tmp_path: Path) -> None:
+    """The keyword works by an alarm in the worker, which waits for a call that hangs."""
+    inventory, hosts, _connection = _over("connection", estate)
+    estate.faults.arm("hang", verb="Receive", seconds=20)
+    began = time.monotonic()
+    (result,) = procedures.task_results(tmp_path, inventory, hosts, {**_task("dirsync_trigger"), "timeout": 3})
+    assert result["failed"] is True
+    assert time.monotonic() - began < 15
+    log = estate.wsman.log
+    assert log.shells_opened == log.shells_closed == 1
+
+
+GROUPS = {
+    "dirsync": {"dirsync_info", "dirsync_trigger"},
+    "directory": {"ad_users"},
+    "graph": {"entra_user", "onboarding_batch"},
+    "all": {"ad_users", "dirsync_info", "dirsync_trigger", "entra_user", "onboarding_batch", "onboarding_report"},
+}
+
+
+def test_module_defaults_reach_the_members_of_a_group_and_nobody_else(tmp_path: Path) -> None:
+    options: dict[str, dict[str, Any]] = {
+        "ad_users": {"directory_server": "127.0.0.1", "port": 9, "username": "x", "password": "y", "users": []},
+        "entra_user": {"users": []},
+        "onboarding_batch": {"people": []},
+        "onboarding_report": {"people": []},
+    }
+    modules = sorted(GROUPS["all"])
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {f"group/hybrid.identity.{group}": {"no_such_option": 1}},
+            "tasks": [{**_task(module, **options.get(module, {})), "ignore_errors": True} for module in modules],
+        }
+        for group in GROUPS
+    ]
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    done = _document(tmp_path, {"all": {"hosts": {"localhost": local}}}, plays)
+    results = json.loads(done.stdout.splitlines()[-1])
+    for group, members in GROUPS.items():
+        mine, results = results[: len(modules)], results[len(modules) :]
+        assert {module for module, result in zip(modules, mine) if "no_such_option" in result["msg"]} == members, group
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_group_sets_the_connection_of_its_members(transport: str, estate: Estate, tmp_path: Path) -> None:
+    inventory, hosts, connection = _over(transport, estate)
+    info, trigger = procedures.task_results(
+        tmp_path,
+        inventory,
+        hosts,
+        _task("dirsync_info"),
+        _task("dirsync_trigger"),
+        defaults={"group/hybrid.identity.dirsync": {**connection, "engine": "connect", "on_unreachable": "unreachable"}},
+    )
+    assert (info["engine"], trigger["sync"]["ownership"]) == ("connect", "own"), (info, trigger)
 
 
 def test_no_secret_shows_anywhere(make_estate: MakeEstate, tmp_path: Path) -> None:

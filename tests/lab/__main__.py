@@ -19,7 +19,8 @@ import yaml
 
 DESCRIPTION = """
 A simulated estate on loopback, for trying the collection, for tests and for your own CI, with no Windows:
-  - a sync server that speaks WS-Management (basic and NTLM, encrypted messages, https) with Entra Connect Sync 2.6 behind it;
+  - a sync server that speaks WS-Management (basic and NTLM, encrypted messages, https) with Entra Connect Sync 2.6 behind it,
+    or with an older engine (--engine);
     where PowerShell is found (HYBRID_IDENTITY_PWSH, else pwsh on PATH) it runs the collection's own scripts, else short fakes of them;
   - a real Samba Active Directory domain controller (lab.test) that it imports from;
   - an Entra ID server for the Microsoft Graph calls, which it exports to.
@@ -28,6 +29,7 @@ A simulated estate on loopback, for trying the collection, for tests and for you
   lab demo        start an estate and onboard the twelve people of a sample CSV file, twice
   lab tell        speak to a running estate: lab tell '{"do": "fault", "name": "slow_start", "seconds": 5}'
   lab faults      list the faults that can be switched on by name
+  lab engines     list the generations of the sync engine that --engine takes
 """
 _PR_SET_PDEATHSIG = 1
 
@@ -51,11 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     _estate_arguments(demo)
     demo.set_defaults(run=_demo, cycle_seconds=5.0)
     tell = commands.add_parser("tell", help="speak to a running estate")
-    tell.add_argument("question", help='JSON, for example \'{"do": "set", "staging": true}\'; verbs: set, fault, cycle, cycles, stats')
+    tell.add_argument(
+        "question", help='JSON, for example \'{"do": "set", "staging": true}\'; verbs: set, fault, cycle, cycles, stats, record'
+    )
     tell.add_argument("--control", type=Path, help="its socket")
     tell.set_defaults(run=_tell)
     faults = commands.add_parser("faults", help="list the faults")
     faults.set_defaults(run=_list_faults)
+    engines = commands.add_parser("engines", help="list the engine generations")
+    engines.set_defaults(run=_list_engines)
     return parser
 
 
@@ -65,6 +71,9 @@ def _estate_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-directory", action="store_true", help="no Active Directory: cycles import nothing")
     parser.add_argument("--no-tenant", action="store_true", help="no Entra ID: exports go nowhere")
+    parser.add_argument(
+        "--engine", default="connect", help="generation of the sync engine: one that `lab engines` lists (default: %(default)s)"
+    )
     parser.add_argument("--cycle-seconds", type=float, default=20.0, help="how long a cycle takes (default: %(default)s)")
     parser.add_argument("--powershell", default="", help="path of a PowerShell engine, or `none` (default: look for one)")
     parser.add_argument("--clock-offset", type=float, default=0.0, help="seconds by which the sync server's clock is ahead")
@@ -85,6 +94,7 @@ def _estate(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Est
             directory_address=options.directory_address,
             powershell=options.powershell,
             cycle_seconds=options.cycle_seconds,
+            engine=options.engine,
             clock_offset=options.clock_offset,
             language=options.language,
             culture="de-DE" if options.language == "de" else "en-US",
@@ -143,7 +153,7 @@ def _start(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     estate = _estate(options)
     try:
         estate.start()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return None
     return estate
@@ -184,14 +194,24 @@ def _tell(options: argparse.Namespace) -> int:
 
 def _list_faults(options: argparse.Namespace) -> int:
     from lab.connect import FAULTS
+    from lab.fim import FIM_FAULTS
     from lab.wsman.faults import NAMES as ROAD_FAULTS
 
-    print("on the sync engine:")
-    for name, words in FAULTS.items():
-        print(f"  {name:30} {words}")
+    for heading, faults in (("on the sync engine:", FAULTS), ("on the engines dirsync*, aadsync* and aad-connect-1.0:", FIM_FAULTS)):
+        print(heading)
+        for name, words in faults.items():
+            print(f"  {name:30} {words}")
     print("on the transport to it (all take times, verb, after):")
     for name in sorted(ROAD_FAULTS):
         print(f"  {name}")
+    return 0
+
+
+def _list_engines(options: argparse.Namespace) -> int:
+    from lab.engines import ENGINES
+
+    for name, make in ENGINES.items():
+        print(f"{name:18} {make().product_version}")
     return 0
 
 

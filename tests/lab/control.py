@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from lab.connect import FAULTS
+from lab.engines import ENGINE_FAULTS
 from lab.estate import Estate
 from lab.json_lines import JsonLineServer
 
@@ -39,14 +39,16 @@ class Control:
             return estate.sync.configure(**details)
         if verb == "fault":
             name = str(details.pop("name"))
-            return estate.sync.arm(name, **details) if name in FAULTS else estate.faults.arm(name, **details)
+            return estate.sync.arm(name, **details) if name in ENGINE_FAULTS else estate.faults.arm(name, **details)
         if verb == "cycle":
             return estate.sync.start_cycle(bool(details.get("full")))
         if verb == "cycles":
             return [vars(cycle) for cycle in estate.sync.cycles]
         if verb == "stats":
             return {**estate.wsman.log.snapshot(), "processes": estate.host.processes_started, "tasks": estate.sync.windows.task_names()}
-        raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats")
+        if verb == "record":
+            return {"happened": estate.sync.record.as_lines(), "left": estate.left_behind()}
+        raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats, record")
 
 
 def tell(path: Path, question: dict[str, Any]) -> dict[str, Any]:

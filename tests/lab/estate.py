@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.certificates import make_authority
 from lab.clock import Clock
-from lab.connect import ConnectOptions, ConnectServer
+from lab.engines import SyncServer, make_server
 from lab.powershell.runner import find_powershell
 from lab.windows.host import WindowsHost
 from lab.wsman import Faults, WsmanServer
@@ -24,8 +24,8 @@ CLIENT_SECRET = "Cl1ent-Secret-of-the-lab"
 
 #: accounts on the sync server: (password, local groups)
 ACCOUNTS: dict[str, tuple[str, frozenset[str]]] = {
-    "svc-sync": ("Sync-Passw0rd.Lab1", frozenset({"ADSyncOperators", "EventLogReaders", "Administrators"})),
-    "svc-limited": ("Limited-Passw0rd.Lab1", frozenset({"ADSyncOperators"})),
+    "svc-sync": ("Sync-Passw0rd.Lab1", frozenset({"ADSyncOperators", "MIISOperators", "EventLogReaders", "Administrators"})),
+    "svc-limited": ("Limited-Passw0rd.Lab1", frozenset({"ADSyncOperators", "MIISOperators"})),
     "svc-outsider": ("Outsider-Passw0rd.Lab1", frozenset()),
     "svc-noremoting": ("NoRemoting-Passw0rd.Lab1", frozenset({"ADSyncOperators"})),
 }
@@ -42,7 +42,10 @@ def default_cache() -> Path:
 
 @dataclass
 class EstateOptions:
-    """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one."""
+    """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one.
+
+    engine: a name of lab.engines.ENGINES; connect: options of its server.
+    """
 
     cache: Path = field(default_factory=default_cache)
     directory: bool = True
@@ -57,6 +60,7 @@ class EstateOptions:
     process_start: float = 0.0
     coverage: str | None = None
     connect: dict[str, Any] = field(default_factory=dict)
+    engine: str = "connect"
 
 
 class Estate:
@@ -68,7 +72,7 @@ class Estate:
         self.faults = Faults()
         self.directory: Any = None
         self.tenant: Any = None
-        self.sync: ConnectServer
+        self.sync: SyncServer
         self.host: WindowsHost
         self.wsman: WsmanServer
         self.authority_path = ""
@@ -105,10 +109,9 @@ class Estate:
             self.tenant.start()
             stack.callback(self.tenant.stop)
         clock = Clock(options.clock_offset)
-        connect = ConnectOptions(cycle_seconds=options.cycle_seconds, language=options.language)
-        connect.change(**options.connect)
+        settings = {"cycle_seconds": options.cycle_seconds, "language": options.language, **options.connect}
         reader = self.directory.connector_reader() if self.directory else None
-        self.sync = ConnectServer(clock, directory=reader, tenant=self.tenant, options=connect)
+        self.sync = make_server(options.engine, clock, reader, self.tenant, settings)
         stack.callback(self.sync.stop)
         groups = {name: account[1] for name, account in ACCOUNTS.items()}
         powershell = None if options.powershell == "none" else (options.powershell or find_powershell())
@@ -130,10 +133,32 @@ class Estate:
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
+        self.sync.break_connection = self._break_connection
 
     def stop(self) -> None:
         """Stop everything, the newest part first."""
         self._stack.close()
+
+    def _break_connection(self, name: str, details: dict[str, Any]) -> None:
+        if name == "cut":
+            self.wsman.cut_connections(float(details.get("refuse", 0.0)))
+        else:
+            self.faults.arm(name, **details)
+
+    # -- what is left
+
+    def left_behind(self) -> dict[str, Any]:
+        """What a task must not leave on the sync server.
+
+        Scheduled tasks, processes of tasks that were removed while they ran, folders of the Task Scheduler, folders in TEMP, open shells.
+        """
+        return {
+            "tasks": self.sync.windows.task_names(),
+            "orphans": list(self.sync.windows.orphans),
+            "task_folders": self.sync.windows.task_folders(),
+            "folders": sorted(path.name for path in Path(self.host.temp).glob("hybrid.identity*")),
+            "shells": self.wsman.open_shells,
+        }
 
     # -- how to reach it
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import socket
 import threading
@@ -451,3 +452,117 @@ def test_negotiate_with_spnego_tokens(server: WsmanServer) -> None:
     connection.request("POST", "/wsman", body, {"Content-Type": sealing.CONTENT_TYPE})  # replayed
     assert connection.getresponse().status == 400
     connection.close()
+
+
+# -- answers that are none
+
+
+def raw(server: WsmanServer) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=5)
+
+
+def ask(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    """One request with Basic credentials that opens a shell."""
+    token = base64.b64encode(b"visitor2:v").decode()
+    body = (
+        '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" '
+        'xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"><s:Header>'
+        "<a:Action>http://schemas.xmlsoap.org/ws/2004/09/transfer/Create</a:Action><a:MessageID>uuid:1</a:MessageID>"
+        "<w:ResourceURI>http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd</w:ResourceURI></s:Header><s:Body/></s:Envelope>"
+    )
+    connection.request("POST", "/wsman", body, {"Authorization": f"Basic {token}", "Content-Type": "application/soap+xml;charset=UTF-8"})
+    return connection.getresponse()
+
+
+@pytest.fixture
+def plain_server() -> Iterator[WsmanServer]:
+    with WsmanServer(evaluate, {"visitor2": "v"}) as server:
+        yield server
+
+
+def test_answers_that_are_spoilt(plain_server: WsmanServer) -> None:
+    plain_server.faults.arm("truncated", verb="Create")
+    with pytest.raises(http.client.IncompleteRead):
+        ask(raw(plain_server)).read()
+    assert plain_server.open_shells == 1, "the work has been done"
+    plain_server.faults.arm("garbage", verb="Create")
+    answer = ask(raw(plain_server))
+    assert answer.status == 200
+    assert b"Envelope" not in answer.read()
+    plain_server.faults.arm("html", verb="Create")
+    answer = ask(raw(plain_server))
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html")
+    for name, status in (("http_500", 500), ("http_502", 502), ("http_503", 503)):
+        plain_server.faults.arm(name, verb="Create")
+        assert ask(raw(plain_server)).status == status
+    assert plain_server.open_shells == 2
+    assert [one.name for one in plain_server.faults.struck()] == ["truncated", "garbage", "html", "http_500", "http_502", "http_503"]
+
+
+def test_an_answer_that_leads_elsewhere(plain_server: WsmanServer) -> None:
+    plain_server.faults.arm("redirect", location="http://127.0.0.2:1/wsman")
+    answer = ask(raw(plain_server))
+    assert (answer.status, answer.headers["Location"]) == (307, "http://127.0.0.2:1/wsman")
+
+
+def test_an_answer_that_comes_byte_by_byte(plain_server: WsmanServer) -> None:
+    plain_server.faults.arm("slow", seconds=0.2)
+    pieces: list[bytes] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            pieces.append(ask(raw(plain_server)).read())
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(1.0)
+    assert thread.is_alive(), "a thousand bytes take minutes"
+    assert pieces == []
+
+
+def test_connections_are_cut_and_refused_and_shells_live_on(plain_server: WsmanServer) -> None:
+    connection = raw(plain_server)
+    ask(connection).read()
+    plain_server.cut_connections(refuse_seconds=0.5)
+    with pytest.raises((http.client.HTTPException, OSError)):
+        ask(connection)
+    with pytest.raises((http.client.HTTPException, OSError)):
+        ask(raw(plain_server))
+    assert plain_server.open_shells == 1
+    time.sleep(0.6)
+    assert ask(raw(plain_server)).status == 200
+    plain_server.faults.arm("close_connection", verb="connect")
+    with pytest.raises((http.client.HTTPException, OSError)):
+        ask(raw(plain_server))
+
+
+def test_an_idle_shell_ends(plain_server: WsmanServer) -> None:
+    plain_server.shell_idle_seconds = 0.3
+    ask(raw(plain_server)).read()
+    assert plain_server.open_shells == 1
+    time.sleep(0.6)
+    assert plain_server.open_shells == 0
+    assert plain_server.log.shells_closed == 1
+
+
+def test_a_fault_that_strikes_what_is_being_answered(plain_server: WsmanServer) -> None:
+    client = connect(plain_server, username="visitor2", password="v")
+    shell = client.open_shell()
+    command = client.run_command(shell, "wait")
+    lost: list[Exception] = []
+
+    def receive() -> None:
+        try:
+            client.get_command_output(shell, command)
+        except Exception as error:
+            lost.append(error)
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    time.sleep(0.3)
+    plain_server.faults.arm("close_connection", verb="Receive", pending=True)
+    plain_server._shells.command(plain_server._shells.get(shell, "visitor2"), command).finish(0)
+    thread.join(5)
+    assert len(lost) == 1
+    assert plain_server.faults.active() == []
+    assert plain_server.faults.struck()[0].after is True

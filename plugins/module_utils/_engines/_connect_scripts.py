@@ -17,16 +17,22 @@ function Import-Engine {
 """
 
 # The engine's times are UTC whatever their Kind says.
-_STATE = r"""
+_TIMES = r"""
 function Format-AsUtc($Moment) {
     if ($null -eq $Moment) { return $null }
     return [datetime]::SpecifyKind($Moment, [System.DateTimeKind]::Utc).ToString('o')
 }
+"""
+
+# The flag came with 1.1.443, the run status with 1.1.130.
+_STATE = (
+    _TIMES
+    + r"""
 function Read-State {
     $scheduler = Get-ADSyncScheduler
-    return @{
-        busy = @(Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName })
-        in_progress = [bool]$scheduler.SyncCycleInProgress
+    $state = @{
+        busy = @()
+        in_progress = $null
         enabled = [bool]$scheduler.SyncCycleEnabled
         suspended = [bool]$scheduler.SchedulerSuspended
         staging = [bool]$scheduler.StagingModeEnabled
@@ -34,7 +40,21 @@ function Read-State {
         next_type = [string]$scheduler.NextSyncCyclePolicyType
         allowed_interval = [double]$scheduler.AllowedSyncCycleInterval.TotalSeconds
         effective_interval = [double]$scheduler.CurrentlyEffectiveSyncCycleInterval.TotalSeconds
-        at = Get-UtcText
+    }
+    if ($null -ne $scheduler.SyncCycleInProgress) { $state.in_progress = [bool]$scheduler.SyncCycleInProgress }
+    if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
+        $state.busy = @(Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName })
+    }
+    $state.at = Get-UtcText
+    return $state
+}
+"""
+)
+
+_CONNECTORS = r"""
+function Read-Connectors {
+    foreach ($connector in @(Get-ADSyncConnector)) {
+        @{ name = [string]$connector.Name; id = [string]$connector.Identifier; type = [string]$connector.Type }
     }
 }
 """
@@ -73,14 +93,15 @@ function Read-Runs($Since) {
 }
 """
 
-# Providers are asked one by one: the name of one that does not exist fails the whole question.
+# Providers are asked one by one: the name of one that does not exist fails the whole question. Besides errors, these are told in the
+# server's own words: runs that failed or had errors, sign-in and export that were refused, deletions that were held back.
 _HISTORY = (
     _RUNS
     + r"""
 function Read-Events($Since) {
+    $telling = 0, 106, 109, 115, 116, 6000, 6012, 6100, 6105, 6110, 6126, 6127, 6801, 6803, 6900, 6941
     $counts = @{}
     $errors = @()
-    $first = $null
     foreach ($provider in 'ADSync', 'Directory Synchronization') {
         $filter = @{ LogName = 'Application'; ProviderName = $provider; StartTime = $Since.ToLocalTime() }
         try { $found = @(Get-WinEvent -FilterHashtable $filter -MaxEvents 500 -ErrorAction Stop) } catch {
@@ -88,22 +109,22 @@ function Read-Events($Since) {
             continue
         }
         foreach ($event in $found) {
-            $key = $provider + '/' + $event.Id
+            $id = [int]$event.Id -band 0xFFFF
+            $key = $provider + '/' + $id
             $at = $event.TimeCreated.ToUniversalTime()
             if (-not $counts.ContainsKey($key)) { $counts[$key] = @{ times = 0; last = $at.ToString('o') } }
             $counts[$key].times++
-            if ($null -eq $first -or $at -lt $first) { $first = $at }
-            if (($event.Level -le 2 -or $event.Id -eq 116) -and $errors.Count -lt 10) {
+            if (($event.Level -le 2 -or $telling -contains $id) -and $errors.Count -lt 20) {
                 $text = [string]$event.Message
                 if ($text.Length -gt 400) { $text = $text.Substring(0, 400) }
-                $errors += @{ provider = $provider; id = [int]$event.Id; at = $at.ToString('o'); message = $text }
+                $errors += @{ provider = $provider; id = $id; at = $at.ToString('o'); message = $text }
             }
         }
     }
-    return @{ counts = $counts; errors = @($errors); first = Format-AsUtc $first }
+    return @{ counts = $counts; errors = @($errors) }
 }
 function Read-History($Since) {
-    $history = @{ runs = $null; events = $null }
+    $history = @{ at = Get-UtcText; runs = $null; events = $null; runs_error = $null; events_error = $null }
     try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ }
     try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
     return $history
@@ -111,27 +132,40 @@ function Read-History($Since) {
 """
 )
 
-# Returns when nothing runs any more, when nothing began within the time for it, or when the slice is over.
-_FOLLOW = r"""
-function Watch-Engine($Limits, $Active) {
+# Returns when the engine is idle after it was active, when what was awaited did not begin or the next start moved, or when the slice is over.
+# A connector that runs by hand is activity, and no cycle.
+_WATCH = r"""
+function Watch-Engine($Limits, $Active, $NextStart, $Since) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
-    $followed = @{ first_active = $null; ended = $null }
+    $idle = $null
+    $seen = @{ active = $false; first_active = $null; idle_since = $null; history = $null }
     while ($true) {
         $state = Read-State
-        $followed.state = $state
+        $seen.state = $state
         if ($state.in_progress -or $state.busy.Count -gt 0) {
             $Active = $true
-            if ($null -eq $followed.first_active) { $followed.first_active = $state.at }
-            if ($Limits.stop_when_active) { break }
-        } elseif ($Active -or $state.next_start -ne $Limits.next_start_before) {
-            $followed.ended = $state.at
-            $followed.history = Read-History ([datetime]::Parse($Limits.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal'))
-            break
-        } elseif ($watch.Elapsed.TotalSeconds -ge $Limits.confirm_seconds) { break }
+            $idle = $null
+            $seen.idle_since = $null
+            $seen.active = $true
+            if ($state.in_progress -ne $false) {
+                if ($null -eq $seen.first_active) { $seen.first_active = $state.at }
+                if ($Limits.stop_when_active) { break }
+            }
+        } else {
+            if ($null -eq $idle) {
+                $idle = $watch.Elapsed.TotalSeconds
+                $seen.idle_since = $state.at
+            }
+            $over = $Active -or $state.next_start -ne $NextStart -or $watch.Elapsed.TotalSeconds -ge $Limits.confirm_seconds
+            if ($over -and ($watch.Elapsed.TotalSeconds - $idle) -ge $Limits.idle_seconds) {
+                $seen.history = Read-History ([datetime]::Parse($Since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal'))
+                break
+            }
+        }
         if ($watch.Elapsed.TotalSeconds -ge $Limits.seconds) { break }
         Start-Sleep -Milliseconds $Limits.step_ms
     }
-    return $followed
+    return $seen
 }
 """
 
@@ -139,6 +173,7 @@ PROBE = (
     "param($p)"
     + _IMPORT
     + _STATE
+    + _CONNECTORS
     + _HISTORY
     + r"""
 $probe = @{ services = @{}; version = $null; problems = @{}; connectors = @(); state = $null; history = $null }
@@ -155,62 +190,69 @@ try {
 try { Import-Engine } catch { $probe.problems['module'] = ConvertTo-ErrorObject $_; return $probe }
 try { $probe.state = Read-State } catch { $probe.problems['scheduler'] = ConvertTo-ErrorObject $_; return $probe }
 try {
-    foreach ($connector in @(Get-ADSyncConnector)) {
-        $probe.connectors += @{ name = [string]$connector.Name; id = [string]$connector.Identifier; type = [string]$connector.Type }
-    }
+    $probe.connectors = @(Read-Connectors)
 } catch { $probe.problems['connectors'] = ConvertTo-ErrorObject $_ }
 $probe.history = Read-History ((Get-Date).ToUniversalTime().AddSeconds(-$p.history_seconds))
 return $probe
 """
 )
 
+# Once the start has been asked for, nothing may end the script before it has said so.
 START = (
     "param($p)"
     + _IMPORT
     + _STATE
     + _HISTORY
-    + _FOLLOW
+    + _WATCH
     + r"""
-Import-Engine
-$before = Read-State
-$started = @{ before = $before; requested = Get-UtcText; result = $null; refusal = $null }
-try { $started.result = [string](Start-ADSyncSyncCycle -PolicyType $p.policy -ErrorAction Stop).Result } catch { $started.refusal = ConvertTo-ErrorObject $_ }
-if ($null -ne $started.refusal) { $started.followed = @{ state = Read-State; first_active = $null; ended = $null } } else {
-    $p.next_start_before = $before.next_start
-    $p.since = $started.requested
-    $started.followed = Watch-Engine $p $false
+$started = @{ sent = $false; before = $null; requested = $null; result = $null; refusal = $null; watch = $null; trouble = $null }
+try {
+    Import-Engine
+    $started.before = Read-State
+} catch {
+    $started.trouble = ConvertTo-ErrorObject $_
+    return $started
 }
+$started.sent = $true
+$started.requested = Get-UtcText
+try { $started.result = [string](Start-ADSyncSyncCycle -PolicyType $p.policy -ErrorAction Stop).Result } catch { $started.refusal = ConvertTo-ErrorObject $_ }
+try {
+    if ($null -ne $started.refusal) {
+        $started.watch = @{ state = Read-State; active = $false; first_active = $null; idle_since = $null; history = $null }
+    } else {
+        $started.watch = Watch-Engine $p $false $started.before.next_start $started.requested
+    }
+} catch { $started.trouble = ConvertTo-ErrorObject $_ }
 return $started
 """
 )
 
-FOLLOW = (
+WATCH = (
     "param($p)"
     + _IMPORT
     + _STATE
     + _HISTORY
-    + _FOLLOW
+    + _WATCH
     + r"""
 Import-Engine
-return Watch-Engine $p $p.active
+return Watch-Engine $p $p.active $p.next_start $p.since
 """
 )
 
 READ_RUNS = (
     "param($p)"
     + _IMPORT
-    + r"""
-function Format-AsUtc($Moment) {
-    if ($null -eq $Moment) { return $null }
-    return [datetime]::SpecifyKind($Moment, [System.DateTimeKind]::Utc).ToString('o')
-}
-"""
+    + _TIMES
+    + _CONNECTORS
     + _RUNS
     + r"""
 Import-Engine
-return @{ runs = @(Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal'))) }
+$runs = @(Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal')))
+$answer = @{ at = Get-UtcText; runs = $runs; connectors = @() }
+try { $answer.connectors = @(Read-Connectors) } catch { $answer.problem = ConvertTo-ErrorObject $_ }
+return $answer
 """
 )
 
 #: every script of this engine by name: tests hold the lab's fakes, the 5.1 checker and the coverage against this list
-SCRIPTS = {"probe": PROBE, "start": START, "follow": FOLLOW, "read_runs": READ_RUNS}
+SCRIPTS = {"probe": PROBE, "start": START, "watch": WATCH, "read_runs": READ_RUNS}

@@ -2,26 +2,29 @@
 # SPDX-FileCopyrightText: hybrid.identity contributors
 """What an engine tells the procedures, and what they ask of it. Private to the collection.
 
-Every moment here is on the clock of the sync server, aware and in UTC.
+Every time here is on the clock of the sync server, aware and in UTC.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Sequence
 
 from .._failure import HybridIdentityError
 from .._remote._call import RemoteShell
+from .._remote._clock import ClockLead
+from .._remote._failures import CallFailure
+from .._remote._shape import ServerTime
 
 
 @dataclass(frozen=True)
 class Run:
     """One run profile on one connector, a part of a cycle.
 
-    kind is import, synchronization, export or other; on_directory says that the connector is an AD connector.
-    result is the engine's own string (success, completed-export-errors, stopped-..., no-start-..., in-progress).
-    counts holds add, update, delete, failed; errors holds {dn, type, message} of single objects.
+    kind is import, synchronization, export or other; full says that it reads or evaluates everything; on_directory that
+    the connector is an AD connector. result is the engine's own string (success, completed-export-errors, stopped-...,
+    no-start-..., in-progress). counts holds add, update, delete, failed; errors holds {dn, type, message} of single objects.
     """
 
     connector: str
@@ -29,6 +32,7 @@ class Run:
     on_directory: bool
     profile: str
     kind: str
+    full: bool
     number: int
     result: str
     started: datetime
@@ -38,36 +42,62 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Connector:
+    """A connector of the engine: its identifier in lower case, its kind as the engine calls it, and whether it is an AD connector."""
+
+    name: str
+    identifier: str
+    type: str
+    on_directory: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a cycle, on every AD connector or on every other one.
+
+    carries: without it nothing has been carried. What else belongs to a cycle is missed with a warning.
+    """
+
+    kind: str
+    on_directory: bool
+    carries: bool
+
+
+@dataclass(frozen=True)
 class EngineState:
     """A look at the engine at one moment.
 
-    busy names the connectors that run; next_start is when the engine means to start by itself; intervals are in seconds.
+    in_progress is None where the engine has no such flag; busy names the connectors that run; next_start is when the
+    engine means to start by itself; intervals are in seconds.
     """
 
     at: datetime
-    in_progress: bool
+    in_progress: bool | None
     busy: tuple[str, ...]
     enabled: bool
     suspended: bool
     staging: bool
-    next_start: datetime | None
+    next_start: ServerTime | None
     next_type: str
     allowed_interval: float
     effective_interval: float
 
     @property
     def active(self) -> bool:
-        """Whether anything runs: a cycle, or a single connector."""
-        return self.in_progress or bool(self.busy)
+        """Whether anything is seen running: a cycle, or a single connector."""
+        return bool(self.in_progress) or bool(self.busy)
 
 
 @dataclass(frozen=True)
 class Events:
-    """What the event log says since a moment: counts and newest times by `provider/id`, and the errors in the server's own words."""
+    """What the event log says since a moment.
+
+    counts and last: number and newest time by `provider/id`. errors: {provider, id, at, message} of those that tell of a
+    failure, in the server's own words.
+    """
 
     counts: dict[str, int]
     last: dict[str, datetime]
-    first: datetime | None
     errors: list[dict[str, Any]]
 
 
@@ -75,66 +105,83 @@ class Events:
 class History:
     """Runs and events since a moment. None: this way they cannot be read, and the problem says why.
 
-    local_may_help: the runs were refused in a way that the local route may get round.
+    at: when they were read. local_may_help: the runs were refused in a way that the local route may get round.
+    connectors: what the engine has, where the same reading told it.
     """
 
-    runs: list[Run] | None
+    at: datetime
+    runs: tuple[Run, ...] | None
     runs_problem: str | None
     local_may_help: bool
     events: Events | None
     events_problem: str | None
+    connectors: tuple[Connector, ...] = ()
 
 
 @dataclass(frozen=True)
 class Probe:
     """Everything that the first call finds out.
 
-    server_lead: how many seconds the server's clock is ahead of the caller's, at most. support: supported, refused
-    (by the cloud) or unknown, with a sentence in support_note. services maps a service to running, stopped or None
-    (not readable). connectors: {name, id, type, directory}. problems maps a part that could not be read to the reason.
-    blocker is why no cycle can be started here at all, as far as the engine itself is concerned.
+    support: supported, refused (by the cloud) or unknown, with a sentence in support_note. services maps a service to
+    running, stopped or None (not readable). problems maps a part that could not be read to the reason. blocker is why no
+    cycle can be started here at all, as far as the engine itself is concerned.
     """
 
     at: datetime
-    server_lead: float
+    lead: ClockLead
     version: str | None
     support: str
     support_note: str
-    services: dict[str, Any]
+    services: dict[str, str | None]
     state: EngineState | None
-    connectors: list[dict[str, Any]]
-    history: History
+    connectors: tuple[Connector, ...]
+    history: History | None
     problems: dict[str, str]
     blocker: HybridIdentityError | None
 
 
 @dataclass(frozen=True)
-class Followed:
-    """What a slice of watching saw. first_active and ended are None while not seen."""
+class Watch:
+    """What a slice of watching saw: the last look, the first one that saw a cycle, and the first of the idle ones at the end.
+
+    active: something was seen running, perhaps only a connector by hand. history was read after the last look, where that one was idle.
+    """
 
     state: EngineState
+    active: bool
     first_active: datetime | None
-    ended: datetime | None
+    idle_since: datetime | None
     history: History | None
+    lead: ClockLead
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a slice is watched: `slice` seconds at most, a look every `step` seconds, `confirm` seconds for something to begin."""
+    """How a slice is watched, in seconds: `slice` at most, a look every `step`, `confirm` for something to begin, `idle` for an end."""
 
     slice: float
     step: float
     confirm: float
+    idle: float = 0.0
 
 
 @dataclass(frozen=True)
 class Started:
-    """What came of a start. refused is the engine's own refusal in one sentence; before is the look just before it."""
+    """What came of a start.
+
+    requested: when it was asked for. accepted: whether the engine said yes. refused: its refusal in one sentence.
+    suspended: it was refused because the scheduler is suspended. before: the look just before. watch: what was seen
+    afterwards, None where looking failed, and then trouble says how. proves_own: an engine that accepts a start while
+    another cycle runs, or says nothing, proves nothing by accepting.
+    """
 
     requested: datetime
+    accepted: bool
     refused: str | None
     before: EngineState
-    followed: Followed
+    watch: Watch | None
+    trouble: CallFailure | None
+    proves_own: bool = True
 
 
 class Engine(Protocol):
@@ -148,18 +195,36 @@ class Engine(Protocol):
     min_interval: int
     #: direct: history is read in the network logon; local: it may take the local route; none: there is no history
     history_route: str
+    #: what a cycle consists of, in its order
+    plan: Sequence[Step]
 
     def probe(self, shell: RemoteShell, *, history_seconds: float) -> Probe:
         """Look at everything, change nothing. Raises HybridIdentityError only when there is no such engine on this server."""
 
     def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
-        """Start a cycle once and follow it for a slice, or only until it is seen running. Never repeated by the transport."""
+        """Start a cycle once and follow it for a slice, or only until it is seen running. Never repeated by the transport.
 
-    def follow(self, shell: RemoteShell, pace: Pace, *, before: EngineState | None, since: datetime) -> Followed:
-        """Watch until nothing runs any more, or for a slice; reads the history since `since` when it ended.
+        Raises:
+            NotSent: nothing was asked of the engine.
+            CallFailure: whether it was asked is not known.
+        """
 
-        before: the look before something is expected to begin; None when it has been seen running already.
+    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+        """Watch until the engine is idle, or for a slice.
+
+        Args:
+            active: it has been seen running, so that the first idle look is the end. Else what is awaited is a beginning,
+                until the time to confirm is over or the next start is no longer the one that is given here.
+            since: how far back the history reaches that is read in the end.
         """
 
     def read_history(self, shell: RemoteShell, *, since: datetime, server_now: datetime) -> History:
         """Read the runs since a moment by the local route. Never raises for what is forbidden: the problem is in the answer."""
+
+
+class NotSent(Exception):
+    """A start that did not come so far as to be asked for; the cause is what the call ended with."""
+
+    def __init__(self, cause: CallFailure) -> None:
+        super().__init__(str(cause))
+        self.cause = cause

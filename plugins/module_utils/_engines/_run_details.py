@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from typing import Iterable
-from xml.etree import ElementTree
+from xml.parsers import expat
+
+from .._printable import printable
 
 # Counter names of a step result -> our words. A rename is an update of the object, a delete-add is both.
 _IMPORT_COUNTERS: dict[str, tuple[str, ...]] = {
@@ -32,6 +34,10 @@ _COUNTERS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+#: elements inside a faulty object -> what they say of it
+_WORDS = {"error-type": "type", "error-literal": "message", "error-message": "message", "cd-error": "message"}
+
+
 def step_counts(steps: Iterable[dict[str, int]], kind: str) -> dict[str, int]:
     """The counters of all steps of a run, summed: add, update, delete, failed; all four keys, always."""
     counts = {"add": 0, "update": 0, "delete": 0, "failed": 0}
@@ -42,6 +48,11 @@ def step_counts(steps: Iterable[dict[str, int]], kind: str) -> dict[str, int]:
     return counts
 
 
+#: results are not logs: so many objects, and so much of the engine's list is read
+_MOST_OBJECTS = 50
+_MOST_CHARACTERS = 1_000_000
+
+
 def object_errors(text: str) -> list[dict[str, str]]:
     """The objects that a step names as faulty.
 
@@ -50,30 +61,65 @@ def object_errors(text: str) -> list[dict[str, str]]:
             and often `error-literal` (schema: RunHistory.xsd of the FIM family). Anything else yields what can be read.
 
     Returns:
-        [{dn, type, message}], at most 50 of them: results are not logs.
+        [{dn, type, message}], at most 50 of them.
     """
     if not text.strip():
         return []
+    reader = _ErrorReader()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = reader.start, reader.end, reader.data
+    # A document type could define entities that unfold without end; the engine's lists have none.
+    parser.StartDoctypeDeclHandler = reader.refuse
     try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return [{"dn": "", "type": "unreadable", "message": "The engine's error list could not be read."}]
-    found = []
-    for element in root.iter():
-        dn = element.get("dn")
-        if dn is None:
-            continue
-        kinds = [node.text or "" for node in element.iter() if _local(node.tag) == "error-type"]
-        words = [node.text or "" for node in element.iter() if _local(node.tag) in ("error-literal", "error-message", "cd-error")]
-        found.append(
-            {
-                "dn": dn,
-                "type": (kinds[0] if kinds else element.get("error-type") or _local(element.tag)).strip(),
-                "message": " ".join(word.strip() for word in words if word.strip())[:300],
-            }
-        )
-    return found[:50]
+        parser.Parse(text[:_MOST_CHARACTERS], True)
+    except (expat.ExpatError, _Enough, ValueError):
+        if not reader.found and not reader.full:
+            return [{"dn": "", "type": "unreadable", "message": "The engine's error list could not be read."}]
+    return reader.found
 
 
-def _local(tag: str) -> str:
-    return tag.rsplit("}", 1)[-1]
+class _Enough(Exception):
+    """Nothing more is wanted of the list."""
+
+
+class _ErrorReader:
+    """Reads the list in one pass: the words inside an element belong to the innermost object around them."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, str]] = []
+        self.full = False
+        self._open: list[dict[str, str] | None] = []
+        self._word: str | None = None
+        self._characters: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rsplit(":", 1)[-1]
+        self._word, self._characters = (_WORDS.get(name)), []
+        if "dn" not in attributes:
+            self._open.append(None)
+            return
+        if len(self.found) >= _MOST_OBJECTS:
+            self.full = True
+            raise _Enough
+        item = {"dn": printable(attributes["dn"], 1000), "type": attributes.get("error-type") or name, "message": ""}
+        self.found.append(item)
+        self._open.append(item)
+
+    def data(self, characters: str) -> None:
+        if self._word and len(self._characters) < 100:
+            self._characters.append(characters)
+
+    def end(self, _name: str) -> None:
+        item = next((one for one in reversed(self._open[-20:]) if one is not None), None)
+        if self._word and item is not None:
+            words = printable("".join(self._characters), 300)
+            if self._word == "message":
+                words = f"{item['message']} {words}".strip()[:300]
+            if words:
+                item[self._word] = words
+        self._word = None
+        self._open.pop()
+
+    @staticmethod
+    def refuse(*_arguments: object) -> None:
+        raise _Enough

@@ -9,26 +9,35 @@ This is private to the collection.
 
 from __future__ import annotations
 
-import time
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Sequence
 
 from .._failure import HybridIdentityError
-from .._remote._call import Answer, RemoteError, RemoteShell
+from .._remote._call import AnswerError, RemoteError, RemoteShell
+from .._remote._failures import access_is_denied, as_failure, service_is_away
 from .._remote._local_route import LocalRouteClosed, call_locally
-from .._timestamps import parse_utc
-from ._connect_scripts import FOLLOW, PROBE, READ_RUNS, START
-from ._contract import EngineState, Events, Followed, History, Pace, Probe, Run, Started
-from ._run_details import object_errors, step_counts
+from .._remote._shape import ServerTime
+from ._connect_answers import PROBE_ANSWER, RUNS_ANSWER, START_ANSWER, WATCH_ANSWER, read_connectors, read_history, read_runs, read_state
+from ._connect_scripts import PROBE, READ_RUNS, START, WATCH
+from ._contract import History, NotSent, Pace, Probe, Started, Step, Watch
+from ._plan import SCHEDULER_CYCLE
 
 #: the engine's service status (System.ServiceProcess.ServiceControllerStatus.Running)
 _RUNNING = 4
-#: E_ACCESSDENIED, in the COM class factory's error for callers outside the ADSync groups
-_E_ACCESSDENIED = -2147024891
 #: what the named pipe answers to network logons; a stopped service looks the same, so the service is asked first
 _NO_ENDPOINT = "System.ServiceModel.EndpointNotFoundException"
 #: AAD Sync and Azure AD Connect 1.0 have the module ADSync, but no scheduler cmdlets in it (they came with 1.1.105)
 _NO_COMMAND = "System.Management.Automation.CommandNotFoundException"
+_FIRST_WITH_SCHEDULER = (1, 1, 105, 0)
+#: what Import-Module and the registry say when the module is not where it belongs
+_NOT_THERE = (
+    "System.IO.FileNotFoundException",
+    "System.IO.DirectoryNotFoundException",
+    "System.Management.Automation.ItemNotFoundException",
+    "System.Management.Automation.PSArgumentException",
+)
+#: the refusals of Start-ADSyncSyncCycle: a cycle or a connector runs, or the scheduler is suspended
+_REFUSAL = "System.InvalidOperationException"
 #: below this build every synchronisation fails, from the day on (learn.microsoft.com, harden-update-ad-fs-pingfederate)
 _FLOOR = (2, 5, 79, 0)
 _FLOOR_FROM = date(2026, 10, 1)
@@ -52,69 +61,87 @@ class ConnectEngine:
     single_object = False
     min_interval = 1800
     history_route = "local"
+    plan: Sequence[Step] = SCHEDULER_CYCLE
 
     def probe(self, shell: RemoteShell, *, history_seconds: float) -> Probe:
         """See Engine.probe."""
-        answer = shell.call("probe", PROBE, {"history_seconds": history_seconds}, timeout=90, repeatable=True)
+        answer = shell.call("probe", PROBE, {"history_seconds": history_seconds}, shape=PROBE_ANSWER, timeout=90, repeatable=True)
         data = answer.data
         services: dict[str, int | None] = data["services"]
         _require_engine(services)
         support, note = retirement(data["version"], answer.server_utc.date())
         return Probe(
             at=answer.server_utc,
-            server_lead=_server_lead(answer),
+            lead=answer.lead,
             version=data["version"] or None,
             support=support,
             support_note=note,
             services={
                 name: status if status is None else ("running" if status == _RUNNING else "stopped") for name, status in services.items()
             },
-            state=_state(data["state"]) if data["state"] else None,
-            connectors=[
-                {"name": item["name"], "id": item["id"], "type": item["type"], "directory": item["type"] == "AD"}
-                for item in data["connectors"]
-            ],
-            history=_history(data["history"]),
-            problems={part: _sentence(error) for part, error in data["problems"].items()},
+            state=read_state(data["state"]) if data["state"] else None,
+            connectors=read_connectors(data["connectors"]),
+            history=read_history(data["history"]),
+            problems={part: RemoteError(error).sentence() for part, error in data["problems"].items()},
             blocker=_blocker(data, answer.bits),
         )
 
     def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
         """See Engine.start."""
         parameters = {"policy": "Initial" if full else "Delta", "stop_when_active": stop_when_active, **_limits(pace)}
-        answer = shell.call("start", START, parameters, timeout=pace.slice + 60, repeatable=False)
+        answer = shell.call("start", START, parameters, shape=START_ANSWER, timeout=pace.slice + 60, repeatable=False)
         data = answer.data
+        trouble = RemoteError(data["trouble"]) if data["trouble"] else None
+        if not data["sent"]:
+            raise NotSent(trouble or AnswerError("the start ended before it was asked for, and does not say why"))
+        if data["before"] is None or data["requested"] is None:
+            raise AnswerError("the start was asked for, and does not say when")
         refused = None
         if data["refusal"]:
-            if RemoteError(data["refusal"]).has_hresult(_E_ACCESSDENIED):
-                raise HybridIdentityError("engine_access_denied", "The sync engine does not let this account start a cycle (0x80070005).")
-            refused = _sentence(data["refusal"])
+            refusal = RemoteError(data["refusal"])
+            if access_is_denied(refusal):
+                raise NotSent(refusal)
+            if not refusal.has_type(_REFUSAL):
+                raise refusal  # the call itself failed: whether the engine took it up is not known
+            refused = refusal.sentence()
         elif data["result"] not in ("", "Success"):  # builds before 1.1.281 return nothing
             refused = f"the engine answered {data['result']}"
         return Started(
-            requested=parse_utc(data["requested"]), refused=refused, before=_state(data["before"]), followed=_followed(data["followed"])
+            requested=data["requested"].at,
+            accepted=refused is None,
+            refused=refused,
+            before=read_state(data["before"]),
+            watch=_watch(data["watch"], answer.lead) if data["watch"] else None,
+            trouble=trouble,
         )
 
-    def follow(self, shell: RemoteShell, pace: Pace, *, before: EngineState | None, since: datetime) -> Followed:
-        """See Engine.follow."""
+    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+        """See Engine.watch."""
         parameters = {
             **_limits(pace),
-            "active": before is None,
-            "next_start_before": None if before is None or before.next_start is None else _dot_net(before.next_start),
+            "active": active,
+            "next_start": next_start.text if next_start else None,
             "stop_when_active": False,
             "since": _dot_net(since),
         }
-        return _followed(shell.call("follow", FOLLOW, parameters, timeout=pace.slice + 60, repeatable=True).data)
+        answer = shell.call("watch", WATCH, parameters, shape=WATCH_ANSWER, timeout=pace.slice + 60, repeatable=True)
+        return _watch(answer.data, answer.lead)
 
     def read_history(self, shell: RemoteShell, *, since: datetime, server_now: datetime) -> History:
         """See Engine.read_history."""
+        parameters = {"since": _dot_net(since)}
         try:
-            answer = call_locally(shell, "read_runs", READ_RUNS, {"since": _dot_net(since)}, timeout=60, server_now=server_now)
+            answer = call_locally(shell, "read_runs", READ_RUNS, parameters, shape=RUNS_ANSWER, timeout=60, server_now=server_now)
         except LocalRouteClosed as error:
-            return History(None, str(error), True, None, None)
+            return History(server_now, None, str(error), True, None, None)
+        except AnswerError as error:
+            return History(server_now, None, f"the run history that came back makes no sense: {error}", False, None, None)
         except RemoteError as error:
-            return History(None, f"the engine refused its run history in the local route too ({error.type})", False, None, None)
-        return History([_run(item) for item in answer.data["runs"]], None, False, None, None)
+            if service_is_away(error):
+                raise
+            return History(server_now, None, f"the engine refused its run history in the local route too: {error}", False, None, None)
+        data = answer.data
+        return History(data["at"].at, read_runs(data["runs"]), None, False, None, None, read_connectors(data["connectors"]))
 
 
 def _require_engine(services: dict[str, int | None]) -> None:
@@ -132,26 +159,35 @@ def _require_engine(services: dict[str, int | None]) -> None:
 
 def _blocker(data: dict[str, Any], bits: int) -> HybridIdentityError | None:
     """Why the engine cannot be driven, from the types and HRESULTs of the probe's errors."""
-    if data["services"]["ADSync"] not in (None, _RUNNING):
+    service = data["services"]["ADSync"]
+    if service not in (None, _RUNNING):
         return HybridIdentityError("service_stopped", "The service ADSync does not run on the sync server.")
     if bits == 32:
         return HybridIdentityError(
             "module_missing", "Windows PowerShell on the sync server ran as a 32-bit process, and the ADSync module is 64-bit only."
         )
-    for part in ("module", "scheduler"):
-        if part in data["problems"]:
-            error = RemoteError(data["problems"][part])
-            if error.has_hresult(_E_ACCESSDENIED):
-                return HybridIdentityError("engine_access_denied", "The sync engine does not let this account in (0x80070005).")
-            if error.has_type(_NO_COMMAND) and part == "scheduler":
-                words = "its module has no scheduler, so it is AAD Sync or Azure AD Connect 1.0, which the cloud has refused for years"
-                return HybridIdentityError("engine_unsupported", f"The sync engine is too old: {words}.")
-            if error.has_type(_NO_ENDPOINT) and part == "scheduler":
-                # A stopped service and a refused network logon look the same here; the service was asked before.
-                reason = "service_stopped" if data["services"]["ADSync"] is None else "engine_access_denied"
-                return HybridIdentityError(reason, "The sync engine does not answer this logon on its management pipe.")
-            return HybridIdentityError("module_missing", f"The ADSync module cannot be used ({part}): {_sentence(data['problems'][part])}.")
+    if "module" in data["problems"]:
+        error = RemoteError(data["problems"]["module"])
+        if not access_is_denied(error) and any(error.has_type(name) for name in (*_NOT_THERE, _NO_COMMAND)):
+            return HybridIdentityError("module_missing", f"The ADSync module cannot be loaded: {error}.")
+        return as_failure(error)
+    if "scheduler" in data["problems"]:
+        return _scheduler_blocker(RemoteError(data["problems"]["scheduler"]), service, data["version"])
     return None
+
+
+def _scheduler_blocker(error: RemoteError, service: int | None, version: str) -> HybridIdentityError:
+    if error.has_type(_NO_COMMAND):
+        numbers = version_numbers(version)
+        if numbers is not None and numbers >= _FIRST_WITH_SCHEDULER:
+            return HybridIdentityError("engine_error", f"Azure AD Connect {version} lacks a command of its scheduler: {error}.")
+        words = "its module has no scheduler, so it is AAD Sync or Azure AD Connect 1.0, which the cloud has refused for years"
+        return HybridIdentityError("engine_unsupported", f"The sync engine is too old: {words}.")
+    if error.has_type(_NO_ENDPOINT):
+        # A stopped service and a refused network logon look the same here; the service was asked before.
+        reason = "service_stopped" if service is None else "engine_access_denied"
+        return HybridIdentityError(reason, "The sync engine does not answer this logon on its management pipe.")
+    return as_failure(error)
 
 
 def retirement(version: str | None, today: date) -> tuple[str, str]:
@@ -169,106 +205,31 @@ def retirement(version: str | None, today: date) -> tuple[str, str]:
 def version_numbers(version: str | None) -> tuple[int, ...] | None:
     """The four numbers of a product version, or None when it is not one."""
     parts = (version or "").split(".")
-    if len(parts) < 3 or not all(part.isdigit() for part in parts[:4]):
+    if len(parts) < 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts[:4]):
         return None
     return tuple(int(part) for part in (parts + ["0"])[:4])
 
 
-def _server_lead(answer: Answer) -> float:
-    """How many seconds the server's clock is ahead of the caller's, at most.
-
-    The envelope read the server's clock at its end. On the caller's clock that was no earlier than the question plus the
-    time that the script took, so the figure is the highest that is possible: a watermark moved by it is never too early.
-    """
-    asked_wall = time.time() - (time.monotonic() - answer.asked)
-    return answer.server_utc.timestamp() - (asked_wall + answer.duration_ms / 1000)
-
-
 def _limits(pace: Pace) -> dict[str, float]:
-    return {"seconds": pace.slice, "step_ms": int(pace.step * 1000), "confirm_seconds": pace.confirm}
+    return {
+        "seconds": pace.slice,
+        "step_ms": int(pace.step * 1000),
+        "confirm_seconds": pace.confirm,
+        "idle_seconds": pace.idle,
+    }
 
 
 def _dot_net(moment: datetime) -> str:
-    """Round-trip text as .NET writes it: seven digits, Z."""
+    """Round-trip text as .NET writes it: seven digits, Z. For bounds only: what is compared on the server travels as it was written there."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
-def _state(data: dict[str, Any]) -> EngineState:
-    return EngineState(
-        at=parse_utc(data["at"]),
-        in_progress=data["in_progress"],
-        busy=tuple(data["busy"]),
-        enabled=data["enabled"],
-        suspended=data["suspended"],
-        staging=data["staging"],
-        next_start=parse_utc(data["next_start"]) if data["next_start"] else None,
-        next_type=data["next_type"],
-        allowed_interval=float(data["allowed_interval"]),
-        effective_interval=float(data["effective_interval"]),
+def _watch(data: dict[str, Any], lead: Any) -> Watch:
+    return Watch(
+        state=read_state(data["state"]),
+        active=data["active"],
+        first_active=data["first_active"].at if data["first_active"] else None,
+        idle_since=data["idle_since"].at if data["idle_since"] else None,
+        history=read_history(data["history"]),
+        lead=lead,
     )
-
-
-def _followed(data: dict[str, Any]) -> Followed:
-    return Followed(
-        state=_state(data["state"]),
-        first_active=parse_utc(data["first_active"]) if data["first_active"] else None,
-        ended=parse_utc(data["ended"]) if data["ended"] else None,
-        history=_history(data["history"]) if data.get("history") else None,
-    )
-
-
-def _history(data: dict[str, Any] | None) -> History:
-    if data is None:
-        return History(None, "the engine was not asked", False, None, None)
-    runs = None if data["runs"] is None else [_run(item) for item in data["runs"]]
-    events = None
-    if data["events"] is not None:
-        found = data["events"]
-        events = Events(
-            counts={key: int(item["times"]) for key, item in found["counts"].items()},
-            last={key: parse_utc(item["last"]) for key, item in found["counts"].items()},
-            first=parse_utc(found["first"]) if found["first"] else None,
-            errors=list(found["errors"]),
-        )
-    runs_error, events_error = data.get("runs_error"), data.get("events_error")
-    return History(
-        runs=runs,
-        runs_problem=_sentence(runs_error) if runs_error else None,
-        # A network logon gets EndpointNotFoundException; whether every build says it so is not known, so only a plain denial rules it out.
-        local_may_help=runs_error is not None and not RemoteError(runs_error).has_hresult(_E_ACCESSDENIED),
-        events=events,
-        events_problem=_sentence(events_error) if events_error else None,
-    )
-
-
-#: the fixed identifier of the Entra connector (Microsoft, ADSync reference)
-_ENTRA_CONNECTOR = "b891884f-051e-4a83-95af-2544101c9083"
-
-# Run profile names are the product's own and are not translated.
-_KINDS = (("Import", "import"), ("Synchronization", "synchronization"), ("Export", "export"))
-
-
-def _run(data: dict[str, Any]) -> Run:
-    started, ended = parse_utc(data["started"]), parse_utc(data["ended"]) if data["ended"] else None
-    kind = next((kind for word, kind in _KINDS if word in data["profile"]), "other")
-    return Run(
-        connector=data["connector"],
-        connector_id=data["connector_id"].lower(),
-        on_directory=data["connector_id"].lower() != _ENTRA_CONNECTOR,
-        profile=data["profile"],
-        kind=kind,
-        number=data["number"],
-        result=data["result"],
-        started=started,
-        # While a run goes on, its EndDate is empty or lies before its StartDate.
-        ended=ended if ended is not None and ended >= started else None,
-        counts=step_counts([step["counts"] for step in data["steps"]], kind),
-        errors=[error for step in data["steps"] for text in (step["errors"], step["discovery"]) for error in object_errors(text)],
-    )
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    """The server's own words with the marks by which it can be looked up; never used to decide anything."""
-    lines = str(error.get("message") or "").strip().splitlines()
-    words = lines[0].rstrip(".")[:300] if lines else "no message"
-    return f"{words} [{error.get('type')}, 0x{int(error.get('hresult') or 0) & 0xFFFFFFFF:08X}]"

@@ -18,8 +18,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Callable
 
-from .._timestamps import parse_utc
+from .._deadline import Deadline
+from .._printable import printable
+from ._clock import ClockLead
+from ._shape import Misshapen, Shape, anything, error_object, flag, list_of, optional, record, text, timestamp, whole
 from ._transport import ConnectionBroken, Transport, TransportError
+
+#: more than any answer has: sixty runs with their errors, and events, come to less than a tenth of it
+MOST_CHARACTERS = 16 * 1024 * 1024
 
 # On the command line stands only this: some connection plugins encode a command line a second time, and cmd.exe ends
 # at 8191 characters. `$input` is the one way to read standard input that WinRM, PSRP and SSH have in common.
@@ -95,25 +101,35 @@ class RemoteError(Exception):
     """
 
     def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(str(error.get("message") or error.get("type") or "the script failed without a message"))
         self.type = str(error.get("type") or "")
         self.hresult = int(error.get("hresult") or 0)
-        self.causes = [dict(cause) for cause in error.get("causes") or []]
+        self.causes: list[dict[str, Any]] = list(error.get("causes") or [])
         self.error_id = str(error.get("error_id") or "")
         self.category = str(error.get("category") or "")
         self.script_stack = str(error.get("script_stack") or "")
+        self.message = str(error.get("message") or "")
+        super().__init__(self.sentence())
 
     def has_type(self, name: str) -> bool:
         """Whether the exception or one of its causes is of this full .NET type."""
-        return any(cause.get("type") == name for cause in self.causes) or self.type == name
+        return any(cause["type"] == name for cause in self.causes) or self.type == name
 
-    def has_hresult(self, number: int) -> bool:
-        """Whether the exception or one of its causes carries this HRESULT (signed 32 bit)."""
-        return any(cause.get("hresult") == number for cause in self.causes) or self.hresult == number
+    def has_hresult(self, *numbers: int) -> bool:
+        """Whether the exception or one of its causes carries one of these HRESULTs (signed 32 bit)."""
+        return any(cause["hresult"] in numbers for cause in self.causes) or self.hresult in numbers
+
+    def sentence(self) -> str:
+        """The server's own words with the marks by which they can be looked up; never used to decide anything."""
+        words = printable(self.message).rstrip(".") or "no message"
+        return f"{words} [{printable(self.type, 100)}, 0x{self.hresult & 0xFFFFFFFF:08X}]"
 
 
 class NoAnswer(TransportError):
     """The remote process ended without an answer between the markers."""
+
+
+class AnswerError(Exception):
+    """There is an answer, and it is not what the script promises: whether the script did its work is not known."""
 
 
 class CannotTravel(ValueError):
@@ -124,16 +140,14 @@ class CannotTravel(ValueError):
 class Answer:
     """What a script returned, with what the envelope knows about the call.
 
-    server_utc is the server's clock at the end of the call; bits is 64 or 32, of the process that ran it; asked and
-    answered are the caller's monotonic clock in seconds.
+    data is what the shape of the script made of it. server_utc is the server's clock at the end of the call, lead what the
+    call tells of it; bits is 64 or 32, of the process that ran it.
     """
 
     data: Any
     server_utc: datetime
-    duration_ms: int
+    lead: ClockLead
     bits: int
-    asked: float
-    answered: float
     warnings: list[str] = field(default_factory=list)
 
 
@@ -169,31 +183,62 @@ def request_document(script: str, parameters: dict[str, Any], marker: str) -> st
     return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
 
 
+_ENVELOPE_SHAPE = record(
+    ok=flag, data=anything, error=optional(error_object), server_utc=timestamp, duration_ms=whole, bits=whole, warnings=list_of(text)
+)
+
+
 def read_envelope(stdout: bytes, marker: str) -> dict[str, Any] | None:
-    """The JSON document between the last two markers, or None when there is none."""
-    text = stdout.decode("ascii", errors="replace").replace("\r", "").replace("\n", "")
-    parts = text.rsplit(marker, 2)
-    if len(parts) != 3:
+    """The JSON document between the last two markers, or None when there is none.
+
+    Raises:
+        AnswerError: there is something between the markers that is no answer.
+    """
+    text_between = stdout.decode("ascii", errors="replace").replace("\r", "").replace("\n", "").rsplit(marker, 2)
+    if len(text_between) != 3:
         return None
+    if len(text_between[1]) > MOST_CHARACTERS:
+        raise AnswerError(f"the answer has {len(text_between[1])} characters, which is more than any script returns")
     try:
-        document = json.loads(parts[1])
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
+        document = json.loads(text_between[1], parse_constant=_no_number)
+        checked: dict[str, Any] = _ENVELOPE_SHAPE(document, "the answer")
+    except Misshapen as error:
+        raise AnswerError(str(error)) from None
+    except (ValueError, RecursionError):
+        raise AnswerError("the answer is no JSON document") from None
+    if not checked["ok"] and checked["error"] is None:
+        raise AnswerError("the answer tells of an error and does not say which")
+    return checked
 
 
-def open_envelope(envelope: dict[str, Any], asked: float, answered: float) -> Answer:
-    """The answer that an envelope holds. Raises RemoteError when the script failed."""
-    if not envelope.get("ok"):
-        raise RemoteError(envelope.get("error") or {})
-    return Answer(
-        data=envelope.get("data"),
-        server_utc=parse_utc(str(envelope["server_utc"])),
-        duration_ms=int(envelope.get("duration_ms") or 0),
-        bits=int(envelope.get("bits") or 0),
-        asked=asked,
-        answered=answered,
-        warnings=[str(text) for text in envelope.get("warnings") or []],
+def _no_number(name: str) -> None:
+    raise Misshapen(f"the answer holds {name}, which is no number")
+
+
+def open_envelope(envelope: dict[str, Any], shape: Shape, lead: ClockLead) -> Answer:
+    """The answer that an envelope holds.
+
+    Raises:
+        RemoteError: the script failed.
+        AnswerError: what it returned is not of the shape.
+    """
+    if not envelope["ok"]:
+        raise RemoteError(envelope["error"])
+    try:
+        data = shape(envelope["data"], "the answer")
+    except Misshapen as error:
+        raise AnswerError(str(error)) from None
+    except RecursionError:
+        raise AnswerError("the answer is nested too deeply") from None
+    return Answer(data, envelope["server_utc"].at, lead, envelope["bits"], envelope["warnings"])
+
+
+def measure_lead(envelope: dict[str, Any], asked: float, answered: float) -> ClockLead:
+    """What the clocks allow after an exchange; asked and answered are this machine's monotonic clock in seconds."""
+    now = time.time()
+    ago = time.monotonic()
+    return ClockLead.measured(
+        envelope["server_utc"].at.timestamp(), now - (ago - asked), now - (ago - answered), max(envelope["duration_ms"], 0) / 1000
     )
 
 
@@ -201,60 +246,66 @@ class RemoteShell:
     """Calls scripts on the sync server over a transport.
 
     Args:
-        transport: the transport; it is closed with this object.
+        transport: carries the calls; it is closed with this object.
+        deadline: bounds every call, whatever else is allowed to it.
         trace: gets one line a call for the highest verbosity; never parameters, never output of a failed call's request.
     """
 
     #: pauses in seconds before the repetitions of a call that is safe to repeat
     RETRY_PAUSES = (1.0, 3.0, 6.0)
+    #: seconds by which a call may outlast the deadline, so that a script that ends with it can still be heard
+    GRACE = 2.0
 
-    def __init__(self, transport: Transport, trace: Callable[[str], None] | None = None) -> None:
+    def __init__(self, transport: Transport, deadline: Deadline, trace: Callable[[str], None] | None = None) -> None:
         self._transport = transport
+        self.deadline = deadline
         self._trace = trace or (lambda line: None)
 
-    def call(self, name: str, script: str, parameters: dict[str, Any], *, timeout: float, repeatable: bool) -> Answer:
+    def call(self, name: str, script: str, parameters: dict[str, Any], *, shape: Shape, timeout: float, repeatable: bool) -> Answer:
         """Run one script.
 
         Args:
             name: what the call is called in traces.
             script: the text; begins with a param block that takes one hashtable.
             parameters: plain values; the script sees them as a hashtable.
-            timeout: seconds for each try.
+            shape: what the script promises to return.
+            timeout: seconds for each try; the deadline may leave less.
             repeatable: whether running it twice does no harm; only then is a broken connection tried again.
 
         Raises:
             RemoteError: the script failed on the server.
+            AnswerError: its answer is not what it promises.
             TransportError: the call could not be carried (after the tries that were allowed).
             CannotTravel: a parameter cannot be sent.
         """
         pauses = list(self.RETRY_PAUSES) if repeatable else []
         while True:
             try:
-                return self._once(name, script, parameters, timeout)
+                return self._once(name, script, parameters, shape, timeout)
             except (ConnectionBroken, NoAnswer) as error:
-                if not pauses:
+                if not pauses or self.deadline.left() <= pauses[0]:
                     raise
                 pause = pauses.pop(0)
                 self._trace(f"{name}: {error} Trying again in {pause:g} s.")
                 time.sleep(pause)
 
-    def _once(self, name: str, script: str, parameters: dict[str, Any], timeout: float) -> Answer:
+    def _once(self, name: str, script: str, parameters: dict[str, Any], shape: Shape, timeout: float) -> Answer:
         marker = "#" + secrets.token_hex(8) + "#"
         line = request_line(script, parameters, marker)
         asked = time.monotonic()
-        output = self._transport.execute(COMMAND_LINE, line, timeout)
+        output = self._transport.execute(COMMAND_LINE, line, min(timeout, self.deadline.left() + self.GRACE))
         answered = time.monotonic()
-        envelope = read_envelope(output.stdout, marker)
         self._trace(
             f"{name}: {answered - asked:.2f} s, sent {len(line)} bytes, received {len(output.stdout)} bytes, exit code {output.exit_code}."
         )
+        envelope = read_envelope(output.stdout, marker)
         if envelope is None:
             # Standard error may hold anything, also what was sent: it is counted here and not repeated.
             raise NoAnswer(
                 f"The call {name!r} came back without an answer (exit code {output.exit_code}, {len(output.stdout)} bytes of output, "
                 f"{len(output.stderr)} bytes of errors): Windows PowerShell did not run the script."
             )
-        return open_envelope(envelope, asked, answered)
+        return open_envelope(envelope, shape, measure_lead(envelope, asked, answered))
 
     def close(self) -> None:
         """Close the transport. Never raises."""

@@ -2,121 +2,126 @@
 # SPDX-FileCopyrightText: hybrid.identity contributors
 """The local route: a call that runs outside the network logon, in a one-shot scheduled task on the server.
 
-The engine's named pipe refuses network logons; a task with logon type S4U is none. The request lies in a folder that
-only the connecting user (and the system) can open; task and folder go away in `finally`, and what a crash left behind is swept by the next
-call. Source of the way round: field reports of a scheduled task with logon type S4U, run as a member of ADSyncAdmins.
+The engine's named pipe refuses network logons; a task with logon type S4U is none. The request lies in a folder that is made with its access
+list in one step, and that only the connecting user (and the system) can open. Every try has a name of its own: a script dies with its shell,
+so its `finally` may never run, and the next try removes what the one before it left. What no try came to remove is swept by a later call.
+Source of the way round: field reports of a scheduled task with logon type S4U, run as a member of ADSyncAdmins.
 This is private to the collection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from ._call import Answer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
+from .._deadline import Deadline
+from ._call import Answer, AnswerError, NoAnswer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
+from ._local_route_script import LOCAL_ROUTE, RUNNER
+from ._shape import Shape, flag, optional, record, text, whole
+from ._transport import ConnectionBroken, TransportError
 
 #: how old (in hours) a left-over has to be before it is swept: no call lives that long
 _LEFTOVER_HOURS = 1
-
-# What the scheduled task runs. It finds its folder by itself, so nothing is formatted into it.
-RUNNER = r"""$ErrorActionPreference = 'Stop'
-$request = ConvertFrom-Json (Get-Content -LiteralPath (Join-Path $PSScriptRoot 'request.json') -Raw)
-$answer = & ([ScriptBlock]::Create($request.run)) $request
-Set-Content -LiteralPath (Join-Path $PSScriptRoot 'answer.partial') -Value $answer -Encoding ASCII
-Rename-Item -LiteralPath (Join-Path $PSScriptRoot 'answer.partial') -NewName 'answer.json'
-"""
-
-LOCAL_ROUTE = r"""param($p)
-$taskPath = '\hybrid.identity\'
-foreach ($old in @(Get-ScheduledTask -TaskPath $taskPath -ErrorAction SilentlyContinue)) {
-    if ([string]::CompareOrdinal([string]$old.TaskName, [string]$p.leftover) -lt 0) {
-        Unregister-ScheduledTask -TaskPath $taskPath -TaskName $old.TaskName -Confirm:$false -ErrorAction SilentlyContinue
-    }
-}
-foreach ($old in @(Get-ChildItem -LiteralPath $env:TEMP -Filter 'hybrid.identity-*')) {
-    if ([string]::CompareOrdinal($old.Name, 'hybrid.identity-' + $p.leftover) -lt 0) {
-        Remove-Item -LiteralPath $old.FullName -Recurse -Force -ErrorAction SilentlyContinue
-    }
-}
-$sid = @((whoami.exe /user /fo csv /nh) -split '"')[3]
-$folder = Join-Path $env:TEMP ('hybrid.identity-' + $p.name)
-$registered = $false
-try {
-    $null = New-Item -ItemType Directory -Path $folder
-    $null = icacls.exe $folder /inheritance:r /grant:r ('*' + $sid + ':(OI)(CI)F') '*S-1-5-18:(OI)(CI)F'
-    if ($LASTEXITCODE -ne 0) { throw "icacls.exe ended with $LASTEXITCODE" }
-    Set-Content -LiteralPath (Join-Path $folder 'request.json') -Value $p.request -Encoding ASCII
-    Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.runner -Encoding ASCII
-    $arguments = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "' + (Join-Path $folder 'run.ps1') + '"'
-    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $arguments -ErrorAction Stop
-    $principal = New-ScheduledTaskPrincipal -UserId $sid -LogonType S4U -RunLevel Highest -ErrorAction Stop
-    $null = Register-ScheduledTask -TaskPath $taskPath -TaskName $p.name -Action $action -Principal $principal -ErrorAction Stop
-    $registered = $true
-    Start-ScheduledTask -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop
-    $answer = Join-Path $folder 'answer.json'
-    $watch = [System.Diagnostics.Stopwatch]::StartNew()
-    $idle = 0
-    while (-not (Test-Path -LiteralPath $answer)) {
-        $state = [int](Get-ScheduledTask -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop).State
-        if ($state -eq 3) { $idle++ } else { $idle = 0 }
-        if ($idle -ge 20 -or $watch.Elapsed.TotalSeconds -ge $p.seconds) {
-            $info = Get-ScheduledTaskInfo -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop
-            return @{ answered = $false; state = $state; last_result = [int64]$info.LastTaskResult }
-        }
-        Start-Sleep -Milliseconds 250
-    }
-    return @{ answered = $true; text = [string](Get-Content -LiteralPath $answer -Raw) }
-} finally {
-    if ($registered) { Unregister-ScheduledTask -TaskPath $taskPath -TaskName $p.name -Confirm:$false -ErrorAction SilentlyContinue }
-    Remove-Item -LiteralPath $folder -Recurse -Force -ErrorAction SilentlyContinue
-}
-"""
+#: seconds between two tries; one more try than pauses
+_PAUSES = (1.0, 3.0)
+#: seconds of a try that belong to what is around the task: starting PowerShell, registering, removing
+_AROUND = 10.0
+#: seconds for removing what the tries left, after the last of them has failed
+_CLEANING = 3.0
+_OUTER_SHAPE = record(answered=flag, text=optional(text), state=optional(whole), last_result=optional(whole))
 
 
 class LocalRouteClosed(Exception):
     """The local route cannot be used; the message is one sentence that names what is missing."""
 
 
-def call_locally(shell: RemoteShell, name: str, script: str, parameters: dict[str, Any], *, timeout: float, server_now: datetime) -> Answer:
+def call_locally(
+    shell: RemoteShell,
+    name: str,
+    script: str,
+    parameters: dict[str, Any],
+    *,
+    shape: Shape,
+    timeout: float,
+    server_now: datetime,
+) -> Answer:
     """Run a script on the server outside the network logon; it must be safe to repeat.
 
     Args:
         shell: the direct transport to the server.
-        name, script, parameters, timeout: as in RemoteShell.call; timeout is for the script in the task, in seconds.
+        name, script, parameters: as in RemoteShell.call.
+        timeout: seconds for all of it, tries and pauses included (removing what failed tries left may take three seconds more).
         server_now: the server's clock, which names the task, so that left-overs can be told from living ones.
+        shape: what the script promises to return.
 
     Raises:
         LocalRouteClosed: the task could not be registered, did not start, or gave no answer.
         RemoteError: the script itself failed.
-        TransportError: the call could not be carried.
+        AnswerError: its answer is not what it promises.
+        TransportError: the call could not be carried (after three tries).
     """
+    deadline = Deadline(min(timeout, shell.deadline.left()))
     marker = "#" + secrets.token_hex(8) + "#"
-    request = request_document(script, parameters, marker)
+    route = _Route(shell, name + " (local)", request_document(script, parameters, marker), server_now)
     try:
-        outer = shell.call(
-            name + " (local)",
-            LOCAL_ROUTE,
-            {
-                "name": f"{server_now:%Y%m%d%H%M%S}-{secrets.token_hex(6)}",
-                "leftover": f"{server_now - timedelta(hours=_LEFTOVER_HOURS):%Y%m%d%H%M%S}",
-                "request": request,
-                "runner": RUNNER,
-                "seconds": timeout,
-            },
-            timeout=timeout + 30,
-            repeatable=True,
-        )
+        outer = route.call(deadline)
     except RemoteError as error:
         raise LocalRouteClosed(
             f"the account may not run a one-shot scheduled task on the server ({error.type}, 0x{error.hresult & 0xFFFFFFFF:08X}): "
             "that takes a local administrator with the right to log on as a batch job"
         ) from error
-    if not outer.data.get("answered"):
-        raise LocalRouteClosed(
-            f"the scheduled task gave no answer (state {outer.data.get('state')}, last result 0x{int(outer.data.get('last_result') or 0) & 0xFFFFFFFF:08X})"
-        )
-    envelope = read_envelope(str(outer.data["text"]).encode("ascii", errors="replace"), marker)
+    except AnswerError as error:
+        raise LocalRouteClosed(f"the answer of the scheduled task makes no sense: {error}") from error
+    if not outer.data["answered"]:
+        state, result = outer.data["state"] or 0, outer.data["last_result"] or 0
+        raise LocalRouteClosed(f"the scheduled task gave no answer (state {state}, last result 0x{result & 0xFFFFFFFF:08X})")
+    envelope = read_envelope((outer.data["text"] or "").encode("ascii", errors="replace"), marker)
     if envelope is None:
         raise LocalRouteClosed("the answer of the scheduled task could not be read")
-    return open_envelope(envelope, outer.asked, outer.answered)
+    return open_envelope(envelope, shape, outer.lead)
+
+
+class _Route:
+    """The tries of one call."""
+
+    def __init__(self, shell: RemoteShell, name: str, request: str, server_now: datetime) -> None:
+        self._shell, self._name, self._request, self._now = shell, name, request, server_now
+        self._earlier: list[str] = []
+
+    def call(self, deadline: Deadline) -> Answer:
+        """Try, and try again where the connection broke: the outer call is not repeated by itself, because each try needs a name of its own."""
+        pauses = list(_PAUSES)
+        while True:
+            left = deadline.left()
+            try:
+                return self._once(self._request, max(left - min(_AROUND, left / 2), 1.0), left)
+            except (ConnectionBroken, NoAnswer):
+                if not pauses or deadline.left() <= pauses[0]:
+                    self._clean(deadline)
+                    raise
+                time.sleep(pauses.pop(0))
+            except TransportError:
+                if self._earlier[1:]:  # one try at least may have begun before the server went away
+                    self._clean(deadline)
+                raise
+
+    def _once(self, request: str, seconds: float, timeout: float) -> Answer:
+        name = f"{self._now:%Y%m%d%H%M%S}-{secrets.token_hex(6)}"
+        parameters = {
+            "name": name,
+            "earlier": list(self._earlier),
+            "leftover": f"{self._now - timedelta(hours=_LEFTOVER_HOURS):%Y%m%d%H%M%S}",
+            "request": request,
+            "runner": RUNNER,
+            "seconds": seconds,
+        }
+        self._earlier.append(name)
+        return self._shell.call(self._name, LOCAL_ROUTE, parameters, shape=_OUTER_SHAPE, timeout=timeout, repeatable=False)
+
+    def _clean(self, deadline: Deadline) -> None:
+        """Remove what the tries left, if the server can still be got at; otherwise a later call sweeps it."""
+        with contextlib.suppress(TransportError, RemoteError, AnswerError):
+            self._once("", 0.0, max(deadline.left(), _CLEANING))

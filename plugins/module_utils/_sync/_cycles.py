@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""Cycles in a run history, and what they cover. Pure decisions; private to the collection.
+"""Cycles in a run history, and the parts that a cycle has and lacks. Pure; private to the collection.
 
-A cycle covers a watermark if its import began at or after it: what was in the directory then has been carried.
+A cycle carries what was in the directory at a moment if every AD connector imported at or after it, was synchronised
+afterwards, and an export to the cloud followed: an import alone carries nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Iterable, Sequence
+from datetime import datetime
+from typing import Iterable, Iterator, Sequence
 
-from .._engines._contract import Run
+from .._engines._contract import Connector, Run, Step
 from ._run_results import severity
+
+_WORDS = {"import": "import", "synchronization": "synchronisation", "export": "export"}
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,38 @@ class Cycle:
         return self.runs[0].started
 
     @property
-    def finished(self) -> datetime | None:
-        """When its last run ended; None while one runs."""
-        if any(run.ended is None for run in self.runs):
-            return None
-        return max(run.ended for run in self.runs if run.ended is not None)
+    def running(self) -> tuple[Run, ...]:
+        """Its runs that have not ended."""
+        return tuple(run for run in self.runs if not is_over(run))
 
     @property
-    def full(self) -> bool:
-        """Whether every import of a directory was a full one."""
-        imports = [run for run in self.runs if run.kind == "import" and run.on_directory]
-        return bool(imports) and all(run.profile.startswith("Full") for run in imports)
+    def finished(self) -> datetime | None:
+        """When its last run ended; None while one runs."""
+        return None if self.running else max(run.ended for run in self.runs if run.ended is not None)
 
-    def import_began(self, connectors: Iterable[str]) -> datetime | None:
-        """When the earliest of the imports of these AD connectors (identifiers) began; None if one of them has not imported."""
-        begun = {
-            run.connector_id: run.started
-            for run in self.runs
-            if run.kind == "import" and run.on_directory and severity(run.result) != "stopped"
-        }
-        wanted = list(connectors) or list(begun)
-        if not wanted or any(connector not in begun for connector in wanted):
-            return None
-        return min(begun[connector] for connector in wanted)
+    @property
+    def stopped(self) -> tuple[Run, ...]:
+        """Its runs that could not do their work."""
+        return tuple(run for run in self.runs if severity(run.result) == "stopped")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a cycle has of what it should have.
+
+    lacking: what has to have done its work for anything to be carried. missing: what belongs to a cycle besides.
+    absent: what of both is not there at all, or goes on. All three are words for people. connectors_known: whether it is known which AD connectors there are; else those of the cycle stand for all.
+    """
+
+    lacking: tuple[str, ...]
+    missing: tuple[str, ...]
+    absent: tuple[str, ...]
+    connectors_known: bool
+
+
+def is_over(run: Run) -> bool:
+    """Whether a run has ended: it has an end, and its result is none of a run that goes on."""
+    return run.ended is not None and severity(run.result) != "running"
 
 
 def group_cycles(runs: Iterable[Run]) -> list[Cycle]:
@@ -72,40 +84,70 @@ def group_cycles(runs: Iterable[Run]) -> list[Cycle]:
     return [Cycle(tuple(group)) for group in groups]
 
 
-def covering_cycle(runs: Sequence[Run], watermark: datetime, connectors: Iterable[str], *, full: bool, in_progress: bool) -> Cycle | None:
-    """The first cycle that carries what was in the directory at the watermark, running or finished.
-
-    A finished cycle counts only if it went beyond its imports (a lone import run by hand carries nothing) and if none of
-    its runs was kept from doing its work: then the next cycle has something to make good.
-
-    Args:
-        runs: the history, in any order.
-        watermark: on the clock of the sync server.
-        connectors: identifiers of the AD connectors that must have imported.
-        full: whether only a full cycle will do.
-        in_progress: whether a cycle runs now; then the newest one is not over, even if no run is under way at the moment.
-    """
-    wanted = [connector.lower() for connector in connectors]
-    cycles = group_cycles(runs)
-    for cycle in cycles:
-        began = cycle.import_began(wanted)
-        if began is None or began < watermark or (full and not cycle.full):
-            continue
-        if in_progress and cycle is cycles[-1]:
-            return cycle
-        synchronised = any(run.kind == "synchronization" for run in cycle.runs)
-        if cycle.finished is not None and synchronised and not any(severity(run.result) == "stopped" for run in cycle.runs):
-            return cycle
-    return None
+def cycle_begun_at(runs: Iterable[Run], since: datetime) -> Cycle | None:
+    """The first cycle of which every run began at or after a moment: what an idle engine that accepts a start begins then."""
+    return next(iter(group_cycles(run for run in runs if run.started >= since)), None)
 
 
-def cycle_begun_at(runs: Sequence[Run], since: datetime, tolerance: timedelta) -> Cycle | None:
-    """The cycle that was started at a moment at which the engine was idle.
+def import_began(cycle: Cycle, connectors: Sequence[Connector]) -> datetime | None:
+    """When the first import of an AD connector began; None if none has."""
+    known = {one.identifier for one in connectors if one.on_directory}
+    begun = [run.started for run in cycle.runs if run.kind == "import" and run.on_directory and (not known or run.connector_id in known)]
+    return min(begun, default=None)
+
+
+def parts_of(cycle: Cycle, plan: Sequence[Step], connectors: Sequence[Connector], since: datetime, *, full: bool) -> Parts:
+    """Hold a cycle against what it should consist of.
 
     Args:
-        runs: the history, in any order.
-        since: on the clock of the sync server.
-        tolerance: by which the engine's own times may lie before it. What had ended before the moment was another cycle all the same.
+        plan: the steps of a cycle, in their order.
+        connectors: of the engine; empty where they are not known.
+        since: on the clock of the sync server; an import that began before it does not count.
+        full: whether only full imports and synchronisations count.
     """
-    near = [one for one in group_cycles(runs) if one.started >= since - tolerance and (one.finished is None or one.finished >= since)]
-    return min(near, key=lambda one: abs(one.started - since), default=None)
+    lacking: list[str] = []
+    missing: list[str] = []
+    absent: list[str] = []
+    known = any(one.on_directory for one in connectors)
+    ready = since  # a part counts only if it began after the one that it builds on
+    for step in plan:
+        ended = []
+        for identifier, name in _targets(cycle, connectors, step):
+            words = f"{'the full' if _must_be_full(step, full) else 'the'} {_WORDS[step.kind]} on {name}"
+            runs = _runs_of(cycle, step, identifier, ready if step.carries else since, full=full)
+            if not runs:
+                absent.append(words)
+            run = next((one for one in runs if severity(one.result) != "stopped"), None)
+            if run is None:
+                (lacking if step.carries else missing).append(words)
+            elif run.ended is not None:
+                ended.append(run.started if step.kind == "import" else run.ended)
+        if step.carries and ended:
+            ready = max([ready, *ended])
+    return Parts(tuple(lacking), tuple(missing), tuple(absent), known)
+
+
+def _targets(cycle: Cycle, connectors: Sequence[Connector], step: Step) -> Iterator[tuple[str | None, str]]:
+    """(identifier, name) of the connectors on which a step has to have run; None stands for any."""
+    targets: list[tuple[str | None, str]] = []
+    if step.on_directory:
+        targets = [(one.identifier, one.name) for one in connectors if one.on_directory]
+        targets = targets or [*sorted({(run.connector_id, run.connector) for run in cycle.runs if run.on_directory})]
+    yield from targets or [(None, "the directory" if step.on_directory else "the cloud connector")]
+
+
+def _runs_of(cycle: Cycle, step: Step, identifier: str | None, since: datetime, *, full: bool) -> list[Run]:
+    """The ended runs of a step on a connector."""
+    return [
+        run
+        for run in cycle.runs
+        if (run.kind, run.on_directory) == (step.kind, step.on_directory)
+        and identifier in (None, run.connector_id)
+        and (run.full or not _must_be_full(step, full))
+        and is_over(run)
+        and run.started >= since
+    ]
+
+
+def _must_be_full(step: Step, full: bool) -> bool:
+    return full and step.carries and step.kind != "export"

@@ -7,13 +7,14 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
+from .._deadline import Deadline
 from .._failure import HybridIdentityError
 from .._module_exit import leave
 from .._remote._call import RemoteShell
-from .._remote._winrm import WINRM_IMPORT_ERROR, WinrmTransport
-from ._options import CONNECTION_OPTIONS, ENVIRONMENT, read_winrm_options
+from .._remote._winrm import WinrmTransport
+from ._options import CONNECTION_OPTIONS, ENVIRONMENT, INFO_SECONDS, read_winrm_options
 
 Procedure = Callable[["list[tuple[str, RemoteShell]]", AnsibleModule, datetime], "dict[str, Any]"]
 
@@ -29,19 +30,25 @@ def argument_spec(options: dict[str, Any]) -> dict[str, Any]:
 def run(module: AnsibleModule, procedure: Procedure) -> None:
     """Connect to the servers, do the work, leave through exit_json or fail_json. Everything that was opened is closed."""
     now = datetime.now(timezone.utc)
-    if WINRM_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
-    leave(module, lambda: _over_shells(module, procedure, now))
+    deadline = Deadline(module.params.get("wait_timeout") or INFO_SECONDS)
+    leave(module, lambda: _over_shells(module, procedure, now, deadline))
 
 
-def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime) -> dict[str, Any]:
+def _over_shells(module: AnsibleModule, procedure: Procedure, now: datetime, deadline: Deadline) -> dict[str, Any]:
     if not module.params.get("server"):
         raise HybridIdentityError("invalid_input", "server is missing: on localhost the task has to say which sync server it means.")
     shells: list[tuple[str, RemoteShell]] = []
+    warnings: list[str] = []
     try:
         for name in module.params["server"]:
-            shells.append((name, RemoteShell(WinrmTransport(read_winrm_options(module.params, name)), trace=module.debug)))
-        return procedure(shells, module, now)
+            transport = WinrmTransport(read_winrm_options(module.params, name))
+            warnings += transport.warnings
+            shells.append((name, RemoteShell(transport, deadline, trace=module.debug)))
+        result = procedure(shells, module, now)
+        return {**result, "warnings": [*result.get("warnings", []), *warnings]}
+    except HybridIdentityError as error:
+        error.details["warnings"] = [*error.details.get("warnings", []), *warnings]
+        raise
     finally:
         for _name, shell in shells:
             shell.close()

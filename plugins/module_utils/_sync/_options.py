@@ -11,7 +11,7 @@ from .._engines import ENGINES
 from .._failure import HybridIdentityError
 from .._remote._winrm import WinrmOptions
 from .._timestamps import parse_utc
-from ._ensure_sync import Wanted
+from ._desired import DesiredCycle
 
 #: how the Python module reaches the sync server; the action plugin has the task's connection for that
 CONNECTION_OPTIONS: dict[str, Any] = {
@@ -26,6 +26,7 @@ CONNECTION_OPTIONS: dict[str, Any] = {
     "client_certificate": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
     "kerberos_hostname": {"type": "str"},
+    "on_unreachable": {"type": "str", "default": "fail", "choices": ["fail", "unreachable"]},
 }
 
 #: environment variables that stand in for a connection option, for credentials that a CI system or AWX injects
@@ -53,10 +54,12 @@ TRIGGER_OPTIONS: dict[str, Any] = {
 }
 TRIGGER_EXCLUSIVE = [("since", "max_age")]
 
+#: seconds that dirsync_info takes at most
+INFO_SECONDS = 180.0
 INFO_OPTIONS: dict[str, Any] = {**ENGINE_OPTION, "history_hours": {"type": "float", "default": 3.0}}
 
 
-def read_wanted(params: Mapping[str, Any], now: datetime, check_mode: bool) -> Wanted:
+def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> DesiredCycle:
     """What the options of dirsync_trigger ask for.
 
     Args:
@@ -76,7 +79,7 @@ def read_wanted(params: Mapping[str, Any], now: datetime, check_mode: bool) -> W
     for name, least in (("max_age", 0), ("min_interval", 0), ("wait_timeout", 1), ("wait_sleep", 0.1)):
         if params.get(name) is not None and params[name] < least:
             raise HybridIdentityError("invalid_input", f"{name} is {params[name]}, it has to be at least {least}.")
-    return Wanted(
+    return DesiredCycle(
         since=since,
         looks_back=since < now,
         full=params["type"] == "full",

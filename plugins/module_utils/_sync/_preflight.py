@@ -12,32 +12,26 @@ from .._failure import HybridIdentityError
 Candidate = TypeVar("Candidate")
 
 
-def require_ready(probe: Probe, *, on_staging: str, on_disabled: str) -> EngineState:
-    """Refuse before anything is started.
+def require_ready(probe: Probe, state: EngineState, *, on_staging: str, on_disabled: str) -> HybridIdentityError | None:
+    """What forbids a start.
 
     Args:
-        on_staging, on_disabled: refuse or proceed.
+        state: the newest look. on_staging, on_disabled: refuse or proceed.
 
     Returns:
-        The state of the engine.
-
-    Raises:
-        HybridIdentityError: what blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled.
+        What blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled; None when nothing does.
     """
     if probe.blocker is not None:
-        raise probe.blocker
-    state = probe.state
-    if state is None:
-        raise HybridIdentityError("module_missing", "The scheduler of the sync engine could not be read.")
+        return probe.blocker
     if probe.support == "refused":
-        raise HybridIdentityError("engine_unsupported", probe.support_note)
+        return HybridIdentityError("engine_unsupported", probe.support_note)
     if state.suspended:
-        raise HybridIdentityError("scheduler_suspended", "The scheduler is suspended: a configuration wizard is open or an upgrade runs.")
+        return HybridIdentityError("scheduler_suspended", "The scheduler is suspended: a configuration wizard is open or an upgrade runs.")
     if state.staging and on_staging != "proceed":
-        raise HybridIdentityError("staging", "This server is in staging mode: a cycle there exports nothing.")
+        return HybridIdentityError("staging", "This server is in staging mode: a cycle there exports nothing.")
     if not state.enabled and on_disabled != "proceed":
-        raise HybridIdentityError("scheduler_disabled", "The scheduler of the sync engine is switched off.")
-    return state
+        return HybridIdentityError("scheduler_disabled", "The scheduler of the sync engine is switched off.")
+    return None
 
 
 def choose_active(candidates: Sequence[tuple[Candidate, str, Probe]], unseen: Mapping[str, HybridIdentityError]) -> Candidate:

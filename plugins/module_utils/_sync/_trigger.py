@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""What the dirsync modules do over a given transport: find the engine, then trigger or tell. Private to the collection."""
+"""What dirsync_trigger does over given shells: find the engine and the active server, then ensure a cycle. Private to the collection."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Callable, Mapping, Sequence
 
 from .._engines import ENGINES
-from .._engines._contract import Engine, History, Probe
+from .._engines._contract import Engine, EngineState, Probe
 from .._failure import HybridIdentityError
 from .._remote._call import NoAnswer, RemoteShell
 from .._remote._failures import failures_named
-from .._timestamps import format_utc
-from ._ensure_sync import ensure_sync, history_seconds
-from ._options import read_wanted
+from ._act import ensure_cycle
+from ._desired import history_seconds
+from ._options import read_desired
 from ._preflight import choose_active
-from ._report import blank_result
-
-_PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
+from ._report import blank_result, clock_keys
 
 
 def trigger(
@@ -32,7 +30,7 @@ def trigger(
     """dirsync_trigger over one shell, or over the one active server of several.
 
     Args:
-        shells: (name of the server, transport to it).
+        shells: (name of the server, shell to it).
         params: validated options. now: when the task began.
 
     Returns:
@@ -40,16 +38,24 @@ def trigger(
     """
     known = {"server": shells[0][0] if len(shells) == 1 else None, **blank_result(now, params["type"])}
     try:
-        wanted = read_wanted(params, now, check_mode)
-        known.update(blank_result(wanted.since, params["type"]))
-        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(wanted, now))
-        known["server"] = name
-        result = ensure_sync(engine, shell, probe, wanted, lambda line: progress(f"{name}: {line}"))
+        desired = read_desired(params, now, check_mode)
+        known.update(blank_result(desired.since, params["type"]))
+        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now))
+        known.update(server=name, engine=engine.name, version=probe.version, **clock_keys(probe.lead))
+        with failures_named():
+            result = ensure_cycle(engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:
         error.details = {**known, **error.details}
         raise
+
+
+def _state_of(probe: Probe) -> EngineState:
+    """The look of the probe. Raises HybridIdentityError: why there is none."""
+    if probe.state is None:
+        raise probe.blocker or HybridIdentityError("engine_error", "The state of the sync engine could not be read, and nothing says why.")
+    return probe.state
 
 
 def _find_active(
@@ -74,20 +80,6 @@ def _find_active(
     return choose_active([(one, one[0], one[3]) for one in found], unseen), unseen
 
 
-def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """dirsync_info: what can be read, and which parts could not be and why. Changes nothing."""
-    with failures_named():
-        seconds = params["history_hours"] * 3600
-        engine, probe = find_engine(shell, params["engine"], seconds)
-        history = probe.history
-        route = "direct" if history.runs is not None else None
-        if history.runs is None and history.local_may_help and engine.history_route == "local":
-            local = engine.read_history(shell, since=probe.at - timedelta(seconds=seconds), server_now=probe.at)
-            history = History(local.runs, local.runs_problem, False, history.events, history.events_problem)
-            route = "local" if local.runs is not None else None
-    return _info(engine, probe, history, route)
-
-
 def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, Probe]:
     """The engine on the server behind a shell, and the look that recognised it.
 
@@ -109,70 +101,3 @@ def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, 
             if error.reason != "not_a_sync_server" or position == len(candidates):
                 raise
     raise HybridIdentityError("invalid_input", f"There is no engine named {name!r}.")
-
-
-def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> dict[str, Any]:
-    def here(moment: datetime | None) -> str | None:
-        return None if moment is None else format_utc(moment - timedelta(seconds=probe.server_lead))
-
-    newest: dict[tuple[str, str], Any] = {}
-    for run in sorted(history.runs or [], key=lambda one: one.started):
-        newest[(run.connector, run.profile)] = {
-            "connector": run.connector,
-            "profile": run.profile,
-            "result": run.result,
-            "started_at": here(run.started),
-            "finished_at": here(run.ended),
-            "counts": dict(run.counts),
-        }
-    state, events = probe.state, history.events
-    problems = dict(probe.problems)
-    if history.runs is None and history.runs_problem:
-        problems["history"] = history.runs_problem
-    if events is None and history.events_problem:
-        problems["events"] = history.events_problem
-    return {
-        "changed": False,
-        "engine": engine.name,
-        "version": probe.version,
-        "support": probe.support,
-        "services": dict(probe.services),
-        "scheduler": None
-        if state is None
-        else {
-            "enabled": state.enabled,
-            "suspended": state.suspended,
-            "staging": state.staging,
-            "in_progress": state.in_progress,
-            "busy_connectors": list(state.busy),
-            "next_start": here(state.next_start),
-            "next_type": {"Delta": "delta", "Initial": "full"}.get(state.next_type, state.next_type.lower()),
-            "interval": state.effective_interval,
-            "allowed_interval": state.allowed_interval,
-        },
-        "connectors": list(probe.connectors),
-        "last_runs": list(newest.values()),
-        "password_sync": {
-            "last_event": here(max((at for key, at in events.last.items() if key.rsplit("/", 1)[-1] in _PASSWORD_EVENTS), default=None))
-            if events
-            else None,
-            "heartbeat": here(events.last.get("Directory Synchronization/654")) if events else None,
-        },
-        "access": {
-            "scheduler": state is not None,
-            "history": route,
-            "events": events is not None,
-            "services": "services" not in probe.problems,
-        },
-        "capabilities": {
-            "full": engine.can_run_full,
-            "scheduler": engine.has_scheduler,
-            "single_object": engine.single_object,
-            "min_interval": engine.min_interval,
-        },
-        "blocked_by": probe.blocker.reason if probe.blocker else None,
-        "problems": problems,
-        "clock_skew": round(probe.server_lead, 1),
-        "failure_reason": None,
-        "msg": (probe.blocker.message if probe.blocker else probe.support_note),
-    }

@@ -8,7 +8,19 @@ Behaviour follows the product's public documentation and field reports; what has
 from __future__ import annotations
 
 from .errors import Caller, CmdletError
-from .options import FAULTS, ConnectOptions
+from .options import FAULTS, PLACES, ConnectOptions
+from .record import CycleTruth, ServerRecord, StartRequest, TaskTruth
 from .server import ConnectServer
 
-__all__ = ["FAULTS", "Caller", "CmdletError", "ConnectOptions", "ConnectServer"]
+__all__ = [
+    "FAULTS",
+    "PLACES",
+    "Caller",
+    "CmdletError",
+    "ConnectOptions",
+    "ConnectServer",
+    "CycleTruth",
+    "ServerRecord",
+    "StartRequest",
+    "TaskTruth",
+]

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from lab.clock import Clock
@@ -19,41 +18,12 @@ from .event_log import CONNECTOR, ENGINE, EventLog
 from .faults import ArmedFaults
 from .identity import IdentityStore
 from .options import ConnectOptions
+from .phases import GAP, ORDER, PROFILES, AtPhase, CycleRecord
+from .record import CycleTruth, ServerRecord, StartRequest
 from .run_history import Connector, RunRecord
 
 #: the fixed identifier of the Entra connector (Microsoft, ADSync reference)
 CLOUD_CONNECTOR = uuid.UUID("b891884f-051e-4a83-95af-2544101c9083")
-
-# import AD, import Entra, sync AD, sync Entra, export Entra, export AD (Microsoft, scheduler documentation); share of the cycle's time.
-_PHASES = (
-    ("import", True, 0.15),
-    ("import", False, 0.15),
-    ("sync", True, 0.2),
-    ("sync", False, 0.1),
-    ("export", False, 0.2),
-    ("export", True, 0.1),
-)
-_GAP = 0.1 / len(_PHASES)
-_PROFILES = {
-    ("import", False): "Delta Import",
-    ("import", True): "Full Import",
-    ("sync", False): "Delta Synchronization",
-    ("sync", True): "Full Synchronization",
-    ("export", False): "Export",
-    ("export", True): "Export",
-}
-
-
-@dataclass
-class CycleRecord:
-    """What a test may want to know of a cycle."""
-
-    number: int
-    full: bool
-    origin: str
-    started: datetime
-    import_began: datetime | None = None
-    finished: datetime | None = None
 
 
 class Engine:
@@ -65,82 +35,187 @@ class Engine:
         options: ConnectOptions,
         events: EventLog,
         faults: ArmedFaults,
+        record: ServerRecord,
         directory: SourceDirectory | None,
         tenant: SyncTarget | None,
     ) -> None:
         self.lock = threading.RLock()
-        self.clock, self.options, self.events, self.faults = clock, options, events, faults
+        self.clock, self.options, self.events, self.faults, self.record = clock, options, events, faults, record
         self.directory, self.tenant = directory, tenant
-        self.connectors = (
-            Connector(options.directory_connector, uuid.uuid5(uuid.NAMESPACE_DNS, options.directory_connector), "AD"),
-            Connector(f"{options.initial_domain} - AAD", CLOUD_CONNECTOR, "Extensible2"),
-        )
+        names = (options.directory_connector, *options.more_directories)
+        forests = [Connector(name, uuid.uuid5(uuid.NAMESPACE_DNS, name), "AD") for name in names]
+        self.connectors = (forests[0], Connector(f"{options.initial_domain} - AAD", CLOUD_CONNECTOR, "Extensible2"), *forests[1:])
+        record.directories.update(forest.identifier for forest in forests)
         self.store = IdentityStore(options)
         self.history: deque[RunRecord] = deque(maxlen=400)  # newest first
         self.cycles: list[CycleRecord] = []
         self.in_progress = False
+        self.flagged_from = 0.0  # SyncCycleInProgress says so from then on (monotonic)
         self.busy: Connector | None = None
-        self.stopping = threading.Event()  # the service ends
+        self.stopping = threading.Event()  # the lab ends
         self.cancelled = threading.Event()  # Stop-ADSyncSyncCycle
+        self.at_phase: AtPhase = lambda cycle, phase, moment: None
+        self._life = 0  # counts the lives of the service; what was begun in an earlier one is over
+        self._truth: CycleTruth | None = None
         self._cookie: bytes | None = None
         self._numbers: dict[uuid.UUID, int] = {}
 
     def connector(self, directory: bool) -> Connector:
-        """The AD connector or the Entra connector."""
+        """The (first) AD connector or the Entra connector."""
         return next(one for one in self.connectors if one.is_directory == directory)
 
-    def run_cycle(self, full: bool, origin: str, finished: Callable[[], None]) -> None:
-        """One cycle, from its first phase to its last; `in_progress` has been set by whoever starts the thread."""
-        record = CycleRecord(len(self.cycles) + 1, full, origin, self.clock.now())
+    @property
+    def active(self) -> bool:
+        """Whether a cycle or a single run is under way."""
+        return self.in_progress or self.busy is not None
+
+    @property
+    def flag(self) -> bool:
+        """What SyncCycleInProgress says."""
+        return self.in_progress and time.monotonic() >= self.flagged_from
+
+    def claim(self) -> int:
+        """A cycle begins now: nothing else does until it has ended. Returns the life of the service in which it does."""
+        self.in_progress = True
+        self.flagged_from = time.monotonic() + self.options.flag_lag
+        self.cancelled.clear()
+        return self._life
+
+    def die(self, graceful: bool) -> None:
+        """The service ends: what runs is over. Without grace its run stays `in-progress` in the history, as if it ran on."""
         with self.lock:
-            self.cycles.append(record)
-            staging = self.options.staging
-        self.events.write(ENGINE, 904, f"cycle {record.number} started")
-        for kind, directory, share in _PHASES:
-            if staging and kind == "export":
+            self._life += 1
+            self.in_progress, self.busy = False, None
+            for run in self.record.runs:
+                if run.over is None:
+                    run.over = time.time()
+                    if graceful:
+                        run.result, run.ended = "stopped-service-shutdown", self.clock.now()
+            if self._truth is not None and self._truth.over is None:
+                self._truth.over = time.time()
+
+    def purge(self, keep: int) -> None:
+        """Clear the run history but for the newest runs."""
+        with self.lock:
+            self.history = deque(list(self.history)[:keep], maxlen=400)
+
+    def phases(self, full: bool) -> list[tuple[str, Connector, float]]:
+        """(profile, connector, share of the cycle's time) of every phase, in order."""
+        found = []
+        for kind, directory, share in ORDER:
+            if self.options.staging and kind == "export":
                 continue
-            if self._pause(_GAP * self.options.cycle_seconds):
-                break
-            if kind == "import" and directory:
-                record.import_began = self.clock.now()
-            self.run_profile(self.connector(directory), _PROFILES[kind, full], share * self.options.cycle_seconds)
+            connectors = [one for one in self.connectors if one.is_directory == directory]
+            found += [(PROFILES[kind, full], one, share / len(connectors)) for one in connectors]
+        return found
+
+    def run_cycle(
+        self,
+        full: bool,
+        origin: str,
+        finished: Callable[[], None],
+        by: str = "scheduler",
+        life: int | None = None,
+        request: StartRequest | None = None,
+    ) -> None:
+        """One cycle, from its first phase to its last; `claim` has been called by whoever starts the thread.
+
+        Args:
+            finished: called when it has ended by itself or by Stop-ADSyncSyncCycle, with the lock held.
+            by: whose request it is. life: in which life of the service it was begun. request: told the number of the cycle.
+        """
+        life = self._life if life is None else life
         with self.lock:
+            if life != self._life:  # the service ended between the request and now
+                return
+            record = CycleRecord(len(self.cycles) + 1, full, origin, self.clock.now(), by=by)
+            truth = self._truth = CycleTruth(record.number, by, full, time.time())
+            self.cycles.append(record)
+            self.record.cycles.append(truth)
+            if request is not None:
+                request.cycle = record.number
+            phases = self.phases(full)
+        self.events.write(ENGINE, 904, f"cycle {record.number} started")
+        whole = self._run_phases(record, phases, life)
+        with self.lock:
+            if life != self._life:
+                return
             record.finished = self.clock.now()
             self.in_progress = False
+            truth.over, truth.whole = time.time(), whole
             finished()
         self.events.write(ENGINE, 904, f"cycle {record.number} finished")
+        self.at_phase(record, "end", "after")
 
-    def run_profile(self, connector: Connector, profile: str, seconds: float) -> str:
+    def _run_phases(self, record: CycleRecord, phases: list[tuple[str, Connector, float]], life: int) -> bool:
+        """The phases of a cycle; False when it has been stopped."""
+        for number, (profile, connector, share) in enumerate(phases):
+            self.at_phase(record, number, "before")
+            if self._pause(GAP * self.options.cycle_seconds, life):
+                return False
+            if record.import_began is None and "Import" in profile and connector.is_directory:
+                record.import_began = self.clock.now()
+            self.run_profile(connector, profile, share * self.options.cycle_seconds, cycle=record, phase=number, life=life)
+            self.at_phase(record, number, "after")
+        return life == self._life and not self.cancelled.is_set()
+
+    def run_profile(
+        self,
+        connector: Connector,
+        profile: str,
+        seconds: float,
+        *,
+        cycle: CycleRecord | None = None,
+        phase: int = 0,
+        life: int | None = None,
+    ) -> str:
         """One run profile: what it does happens at its beginning, its time passes afterwards. Returns its result."""
         with self.lock:
+            life = self._life if life is None else life
+            if life != self._life:
+                return "stopped-service-shutdown"
+            if cycle is None:
+                self.cancelled.clear()
             number = self._numbers[connector.identifier] = self._numbers.get(connector.identifier, 0) + 1
-            run = RunRecord(connector, profile, number, self.clock.now(), "NT SERVICE\\ADSync")
+            run = RunRecord(connector, profile, number, self.clock.now(), "NT SERVICE\\ADSync", cycle=cycle.number if cycle else None)
             self.history.appendleft(run)
+            self.record.runs.append(run)
             self.busy = connector
         result = self._prevented(run) or self._work(run)
-        interrupted = self._pause(seconds)
+        interrupted = self._pause(seconds / 2, life)
+        if cycle is not None:
+            self.at_phase(cycle, phase, "within")
+        interrupted = self._pause(seconds / 2, life) or interrupted
         with self.lock:
+            if life != self._life:
+                return run.result
             run.result = "stopped-user-termination-from-wmi-or-ui" if interrupted and result == "success" else result
-            run.ended = self.clock.now()
+            run.ended, run.over = self.clock.now(), time.time()
             self.busy = None
         return run.result
 
-    def _pause(self, seconds: float) -> bool:
-        """Let time pass; True when somebody ends the cycle."""
-        deadline = threading.Event()
-        step = min(seconds, 0.05)
-        waited = 0.0
-        while waited < seconds and not self.stopping.is_set() and not self.cancelled.is_set():
-            deadline.wait(step)
-            waited += step
-        return self.stopping.is_set() or self.cancelled.is_set()
+    def _pause(self, seconds: float, life: int) -> bool:
+        """Let time pass; True when somebody ends the cycle, or the service."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if self.cancelled.is_set() or life != self._life:
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return self.stopping.is_set()
+            if self.stopping.wait(min(left, 0.05)):
+                return True
 
     def _prevented(self, run: RunRecord) -> str | None:
         """The result of a run that an armed fault keeps from its work."""
         directory = run.connector.is_directory
         fault = self.faults.take(
             "run_result",
-            lambda one: one.get("profile") in (None, run.profile) and one.get("kind") in (None, "directory" if directory else "cloud"),
+            lambda one: (
+                one.get("profile") in (None, run.profile)
+                and one.get("kind") in (None, "directory" if directory else "cloud")
+                and one.get("connector") in (None, run.connector.name)
+            ),
         )
         if fault:
             return str(fault["result"])
@@ -160,14 +235,14 @@ class Engine:
         if "Import" in run.profile:
             return self._import(run) if directory else self._log_import()
         if "Synchronization" in run.profile:
-            if directory:
+            if directory and run.connector is self.connector(True):
                 with self.lock:
                     self.store.synchronise(run.profile.startswith("Full"))
             return "success"
         return "success" if directory else self._export(run)
 
     def _import(self, run: RunRecord) -> str:
-        if self.directory is None:
+        if self.directory is None or run.connector is not self.connector(True):
             return "success"
         try:
             changes = self.directory.read_changes(self._cookie, run.profile.startswith("Full"))

@@ -48,6 +48,7 @@ TEXTS = {
         "no_path": "Cannot find path '{0}' because it does not exist.",
         "no_value": "Property {1} does not exist at path {0}.",
         "no_task_right": "Access is denied.",
+        "task_folder_not_empty": "The directory is not empty.",
         "no_task": "The system cannot find the file specified.",
         "unknown": "The term '{0}' is not recognized as the name of a cmdlet, function, script file, or operable program.",
     },
@@ -65,6 +66,7 @@ TEXTS = {
         "no_path": "Der Pfad \u201e{0}\u201c kann nicht gefunden werden, da er nicht vorhanden ist.",
         "no_value": "Die Eigenschaft {1} ist im Pfad {0} nicht vorhanden.",
         "no_task_right": "Zugriff verweigert",
+        "task_folder_not_empty": "Das Verzeichnis ist nicht leer.",
         "no_task": "Das System kann die angegebene Datei nicht finden.",
         "unknown": "Die Benennung \u201e{0}\u201c wurde nicht als Name eines Cmdlet oder eines ausführbaren Programms erkannt.",
     },
@@ -127,6 +129,7 @@ _RECORDS: dict[str, tuple[str, int, str | None, str, bool]] = {
         "ObjectNotFound",
         False,
     ),
+    "task_folder_not_empty": ("System.Runtime.InteropServices.COMException", -2147024751, None, "OperationStopped", True),
     "unknown": ("System.Management.Automation.CommandNotFoundException", -2146233087, "CommandNotFoundException", "ObjectNotFound", True),
 }
 
@@ -136,3 +139,35 @@ def refusal(name: str, language: str, *words: str) -> CmdletError:
     type_name, hresult, error_id, category, terminating = _RECORDS[name]
     message = TEXTS[language][name].format(*words)
     return CmdletError(type_name, hresult, message if error_id is None else error_id, category, message, terminating)
+
+
+# What COM says when the service behind it is away, or goes (winerror.h). English words; Windows has them in every language, tests need none.
+_COM_WORDS = {
+    0x80080005: "Server execution failed",
+    0x80070422: "The service cannot be started, either because it is disabled or because it has no enabled devices associated with it.",
+    0x80070426: "The service has not been started.",
+    0x8007045B: "A system shutdown is in progress.",
+    0x800706BA: "The RPC server is unavailable.",
+    0x800706BE: "The remote procedure call failed.",
+    0x80010108: "The object invoked has disconnected from its clients.",
+}
+
+
+def com_error(hresult: int, language: str, computer: str) -> CmdletError:
+    """The error record of a call to the engine's COM server that failed.
+
+    Args:
+        hresult: as winerror.h writes it, unsigned.
+    """
+    signed = hresult - 0x100000000 if hresult >= 0x80000000 else hresult
+    if signed == -2147023174:
+        return refusal("stopped", language)
+    words = _COM_WORDS.get(hresult, "Unspecified error")
+    if hresult in (0x80080005, 0x80070422, 0x80070426, 0x8007045B):  # the class factory could not be had
+        message = (
+            "Retrieving the COM class factory for remote component with CLSID {835BEE60-8731-4159-8BFF-941301D76D05} from machine "
+            f"{computer} failed due to the following error: {hresult:08x} {words}"
+        )
+    else:
+        message = f"{words} (Exception from HRESULT: 0x{hresult:08X})"
+    return CmdletError("System.Runtime.InteropServices.COMException", signed, message, "WriteError", message)

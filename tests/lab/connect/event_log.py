@@ -36,6 +36,16 @@ _TEXTS: dict[tuple[str, int], tuple[str, str]] = {
         "objects. Deletions will be suppressed for this sync cycle.",
         "Versehentliches Löschen verhindern: Die Anzahl der Löschungen ({0}) überschreitet den Schwellenwert {1}.",
     ),
+    (ENGINE, 2002): ("The service was stopped.", "Der Dienst wurde beendet."),
+    (ENGINE, 6900): (
+        "The server encountered an unexpected error while processing a password change notification: {0}",
+        "Beim Verarbeiten einer Kennwortänderungsbenachrichtigung ist ein unerwarteter Fehler aufgetreten: {0}",
+    ),
+    (CONNECTOR, 0): ("The user name or password is incorrect. {0}", "Der Benutzername oder das Kennwort ist falsch. {0}"),
+    (CONNECTOR, 109): (
+        "Failure while importing entries from Windows Azure Active Directory. Error Code: 78. An internal error has occurred. {0}",
+        "Fehler beim Importieren von Einträgen aus Windows Azure Active Directory. Fehlercode: 78. {0}",
+    ),
     (CONNECTOR, 117): ("Import prefetch is starting.", "Der Vorabimport beginnt."),
     (CONNECTOR, 654): ("Provision credentials ping end.", "Provision credentials ping end."),
 }

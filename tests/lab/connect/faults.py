@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from .options import FAULTS
@@ -27,14 +27,26 @@ class ArmedFaults:
 
     def take(self, name: str, fits: Callable[[dict[str, Any]], bool] = lambda fault: True) -> dict[str, Any] | None:
         """The first armed fault of this name that fits, counted down; None when there is none."""
+        return self.take_any((name,), fits)
+
+    def take_any(self, names: Collection[str], fits: Callable[[dict[str, Any]], bool] = lambda fault: True) -> dict[str, Any] | None:
+        """The same for any of several names. A fault with `skip` lets so many occasions pass."""
         with self._lock:
             for fault in self._armed:
-                if fault["name"] == name and fits(fault):
+                if fault["name"] in names and fits(fault):
+                    if fault.get("skip", 0) > 0:
+                        fault["skip"] -= 1
+                        continue
                     fault["times"] -= 1
                     if fault["times"] <= 0:
                         self._armed.remove(fault)
                     return fault
         return None
+
+    def armed(self) -> list[dict[str, Any]]:
+        """What has not struck as often as it was armed for."""
+        with self._lock:
+            return [dict(fault) for fault in self._armed]
 
     def clear(self) -> None:
         """Disarm everything."""

@@ -12,11 +12,29 @@ from typing import Any
 FAULTS = {
     "accepted_but_nothing_starts": "Start-ADSyncSyncCycle answers Success, and no cycle begins",
     "slow_start": "the cycle begins `seconds` after Start-ADSyncSyncCycle has answered",
-    "run_result": "the runs of `profile` (on connectors of `kind` directory or cloud) end with `result`",
+    "run_result": "the runs of `profile` (on connectors of `kind` directory or cloud, or on `connector`) end with `result`",
     "export_error": "the object with `source_anchor` is refused by the cloud with `error`",
     "directory_unreachable": "imports from the directory end with no-start-connection",
     "credentials": "imports from the directory end with no-start-credentials",
     "cloud_sign_in": "runs on the Entra connector end with stopped-extension-dll-exception and event 115",
+    # The following strike at a place, see PLACES.
+    "service_dies": "the service ends, `graceful` (default) or not, and comes back after `seconds`, if given; `moves_next_start`: it plans anew then",
+    "com_error": "the cmdlet fails with a COMException of `hresult` (default 0x800706BA); moment after: it has had its effect all the same",
+    "cmdlet_hangs": "the cmdlet does not return for `seconds`, or until its script is killed",
+    "cycle_stopped": "somebody stops the cycle; `then_starts`: and starts one of their own",
+    "interval_changed": "somebody changes the interval to `minutes` (default 45): the next start moves at once, without a cycle",
+    "history_purged": "somebody clears the run history but for the `keep` newest runs (default 0)",
+    "foreign_cycle": "a cycle of somebody else begins as soon as nothing runs, after `seconds` (default 0); `full`",
+    "profiles_by_hand": "somebody runs `profiles` (default a Delta Import) on the first AD connector as soon as nothing runs, `each` seconds long",
+    "clock_jumps": "the clock of the server is set `seconds` ahead (negative: back)",
+    "connection": "the connection of whoever calls breaks: `fault` of lab.wsman.FAULTS with `verb` and so on, or `cut`, for `refuse` seconds",
+    "event": "the event `id` of `provider` is written, at `level` (default 2, an error), with `words`",
+}
+
+#: where a fault of the second half of FAULTS strikes; `skip` places that fit are passed over first
+PLACES = {
+    "cmdlet": "at a call of this cmdlet (`*`: any cmdlet of the engine); `moment` before its effect (default) or after it",
+    "phase": "at this phase of a cycle (0 is the first one; `end`: when the cycle has ended); `moment` before, within or after it (default)",
 }
 
 
@@ -46,8 +64,14 @@ class ConnectOptions:
     connectors_refuse_network_logon: bool = False  # field reports contradict each other
     next_start_known: bool = True
     running_has_end_date: bool = True  # a minimum date, as field reports infer; else null
+    date_kind: str = "utc"  # of StartDate, EndDate and the next start: utc, unspecified or local; the digits are UTC whatever it says
+    flag_lag: float = 0.0  # seconds by which SyncCycleInProgress lags the start of a cycle (assumption: up to seconds)
+    stopped_hresult: int = 0x800706BA  # what the cmdlets say while the service is away
+    more_directories: tuple[str, ...] = ()  # further forests, each with an AD connector of this name; there is nothing to import from them
     wizard_registered: bool = True
     tasks_run: bool = True
+    tasks_hang: bool = False  # they start, and run until somebody stops them
+    folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
 

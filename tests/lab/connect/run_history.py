@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -63,7 +64,10 @@ class Connector:
 
 @dataclass
 class RunRecord:
-    """One run. errors: {dn, type, message} of objects."""
+    """One run. errors: {dn, type, message} of objects.
+
+    began and over are real times (time.time()), whatever the server's clock says; cycle is None for a run by hand.
+    """
 
     connector: Connector
     profile: str
@@ -75,6 +79,19 @@ class RunRecord:
     counters: dict[str, int] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
     identifier: uuid.UUID = field(default_factory=uuid.uuid4)
+    began: float = field(default_factory=time.time)
+    over: float | None = None
+    cycle: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """import, synchronization or export."""
+        return next(kind for kind in ("import", "synchronization", "export") if kind in self.profile.lower())
+
+    @property
+    def did_its_work(self) -> bool:
+        """Whether it has gone to its end: neither kept from starting nor stopped."""
+        return self.over is not None and (self.result == "success" or self.result.startswith("completed-"))
 
     def count(self, counter: str) -> None:
         """Count one object."""

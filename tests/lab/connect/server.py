@@ -6,19 +6,23 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from lab.clock import Clock
+from lab.lifetime import require_alive
 from lab.synchronisation import SourceDirectory, SyncTarget
 
-from .cycle import CycleRecord, Engine
-from .errors import Caller, CmdletError, refusal
+from .cycle import Engine
+from .errors import Caller, CmdletError, com_error, refusal
 from .event_log import CONNECTOR, ENGINE, EventLog
 from .faults import ArmedFaults
+from .happenings import Happenings
+from .looking import Looking
 from .options import ConnectOptions
+from .phases import CycleRecord
+from .record import ServerRecord, StartRequest
 from .windows import RunTask, Windows
 
 _OPERATORS = ("ADSyncAdmins", "ADSyncOperators")
@@ -46,8 +50,14 @@ class ConnectServer:
         self.events = EventLog(clock)
         self.events.language = self.options.language
         self.faults = ArmedFaults()
-        self.windows = Windows(self.options)
-        self.engine = Engine(clock, self.options, self.events, self.faults, directory, tenant)
+        self.record = ServerRecord()
+        self.windows = Windows(self.options, self.record)
+        self.engine = Engine(clock, self.options, self.events, self.faults, self.record, directory, tenant)
+        self._looking = Looking(self.engine, self.options, self.events)
+        self._happenings = Happenings(self, self.faults)
+        self.engine.at_phase = self._happenings.at_phase
+        #: breaks the connection of the callers (fault `connection`): (name of the fault, its details); the estate sets it
+        self.break_connection: Callable[[str, dict[str, Any]], None] = lambda name, details: None
         self._next_start = clock.now() + self.options.interval
         self._next_type = "Delta"
         self._threads: list[threading.Thread] = []
@@ -56,11 +66,11 @@ class ConnectServer:
             "Set-ADSyncScheduler": self._set_scheduler,
             "Start-ADSyncSyncCycle": self._start_cycle,
             "Stop-ADSyncSyncCycle": self._stop_cycle,
-            "Get-ADSyncConnector": self._get_connectors,
-            "Get-ADSyncConnectorRunStatus": self._get_run_status,
-            "Get-ADSyncRunProfileResult": self._get_runs,
+            "Get-ADSyncConnector": self._looking.connectors,
+            "Get-ADSyncConnectorRunStatus": self._looking.run_status,
+            "Get-ADSyncRunProfileResult": self._looking.runs,
             "Invoke-ADSyncRunProfile": self._invoke_profile,
-            "Get-WinEvent": self._get_events,
+            "Get-WinEvent": self._looking.events,
             "Get-Service": self.windows.get_service,
             "path_exists": self.windows.path_exists,
             "registry_value": self.windows.registry_value,
@@ -69,11 +79,16 @@ class ConnectServer:
             "Start-ScheduledTask": self.windows.start_task,
             "Get-ScheduledTask": self.windows.get_tasks,
             "Get-ScheduledTaskInfo": self.windows.get_task_info,
+            "Stop-ScheduledTask": self.windows.stop_task,
             "Unregister-ScheduledTask": self.windows.unregister_task,
+            "task_folder": self.windows.task_folder,
+            "delete_task_folder": self.windows.delete_task_folder,
+            "create_folder": self.windows.create_folder,
+            "folder_owner": self.windows.folder_owner,
         }
         self.events.write(ENGINE, 2001)
         self.events.write(CONNECTOR, 654)
-        self._spawn(self._schedule, "scheduler")
+        self.spawn(self._schedule, "scheduler")
 
     # -- for the lab and its tests
 
@@ -101,20 +116,55 @@ class ConnectServer:
         """Arm a fault (see FAULTS)."""
         self.faults.arm(name, times, **details)
 
-    def start_cycle(self, full: bool = False, origin: str = "scheduled") -> bool:
-        """Start a cycle as the scheduler does; False when one runs."""
+    def start_cycle(self, full: bool = False, origin: str = "scheduled", by: str = "scheduler") -> bool:
+        """Start a cycle as the scheduler does, or somebody else; False when something runs or the service is away."""
+        return self._begin_cycle(full, origin, by, None)
+
+    def _begin_cycle(self, full: bool, origin: str, by: str, request: StartRequest | None) -> bool:
         with self.engine.lock:
-            if self.engine.in_progress or self.engine.busy is not None:
+            if self.engine.active or not self.options.service_running:
                 return False
-            self.engine.in_progress = True
-            self.engine.cancelled.clear()
-        self._spawn(lambda: self.engine.run_cycle(full, origin, self._cycle_finished), "cycle")
+            life = self.engine.claim()
+        self.spawn(lambda: self.engine.run_cycle(full, origin, self._cycle_finished, by, life, request), "cycle")
         return True
+
+    def end_service(self, *, graceful: bool = True) -> None:
+        """The service ADSync ends, with grace or without: what runs is over, and every cmdlet of the engine fails."""
+        with self.engine.lock:
+            self.options.service_running = False
+            self.engine.die(graceful)
+        self.record.note("the service is away")
+        self.events.write(ENGINE, 2002)
+
+    def begin_service_in(self, seconds: float, *, moves_next_start: bool = False) -> None:
+        """The service comes back after a while. moves_next_start: its scheduler plans anew, so the next start moves without a cycle."""
+
+        def begin() -> None:
+            if self.engine.stopping.wait(seconds):
+                return
+            with self.engine.lock:
+                self.options.service_running = True
+                if moves_next_start:
+                    self._plan()
+            self.record.note("the service is back")
+            self.events.write(ENGINE, 2001)
+
+        self.spawn(begin, "service")
+
+    def change_interval(self, interval: timedelta) -> None:
+        """Set-ADSyncScheduler -CustomizedSyncCycleInterval: effective at once since 1.1.281, so the next start moves without a cycle."""
+        with self.engine.lock:
+            self.options.interval = interval
+            self._plan()
+        self.events.write(ENGINE, 904, "settings changed")
+
+    def _plan(self) -> None:
+        self._next_start = self.clock.now() + max(self.options.interval, timedelta(minutes=30))
 
     def wait_idle(self, timeout: float = 30.0) -> bool:
         """Wait until nothing runs; False when the time is over first."""
         deadline = time.monotonic() + timeout
-        while self.engine.in_progress or self.engine.busy is not None:
+        while self.engine.active:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.01)
@@ -127,13 +177,23 @@ class ConnectServer:
             thread.join(2)
 
     def call(self, caller: Caller, name: str, parameters: dict[str, Any]) -> Any:
-        """Call a cmdlet as a caller; plain Python values come back. Raises CmdletError."""
+        """Call a cmdlet as a caller; plain Python values come back.
+
+        Raises:
+            CmdletError: the error record that the cmdlet writes.
+            Killed: the script that calls has been killed meanwhile (see lab.lifetime).
+        """
+        require_alive()
         too_old = not self.options.has_scheduler and name in ("Get-ADSyncScheduler", "Start-ADSyncSyncCycle")
         if name not in self._cmdlets or too_old:
             raise refusal("unknown", self.options.language, name)
+        self._happenings.at_call(name, "before")
         if "-ADSync" in name:
             self._require(caller, name)
-        return self._cmdlets[name](caller, parameters)
+        value = self._cmdlets[name](caller, parameters)
+        self._happenings.at_call(name, "after")
+        require_alive()
+        return value
 
     # -- rights and transports
 
@@ -141,7 +201,9 @@ class ConnectServer:
         """The engine's own rights: Operators and Admins run it, Browse looks (by analogy with the FIM groups: assumption)."""
         looks = name.startswith("Get-")
         if not self.options.service_running:
-            raise refusal("pipe" if name == "Get-ADSyncRunProfileResult" else "stopped", self.options.language)
+            if name == "Get-ADSyncRunProfileResult":
+                raise refusal("pipe", self.options.language)
+            raise com_error(self.options.stopped_hresult, self.options.language, self.options.computer)
         if not caller.is_in(*_OPERATORS) and not (looks and caller.is_in("ADSyncBrowse")):
             raise refusal("denied", self.options.language, self.options.computer)
         refused = {
@@ -162,13 +224,13 @@ class ConnectServer:
                 "CurrentlyEffectiveSyncCycleInterval": max(self.options.interval, allowed),
                 "CustomizedSyncCycleInterval": customized,
                 "NextSyncCyclePolicyType": self._next_type,
-                "NextSyncCycleStartTimeInUTC": self._next_start if self.options.next_start_known else None,
+                "NextSyncCycleStartTimeInUTC": self._looking.dated(self._next_start) if self.options.next_start_known else None,
                 "PurgeRunHistoryInterval": timedelta(days=7),
                 "SyncCycleEnabled": self.options.enabled,
                 "MaintenanceEnabled": True,
                 "StagingModeEnabled": self.options.staging,
                 "SchedulerSuspended": self.options.suspended,
-                "SyncCycleInProgress": self.engine.in_progress,
+                "SyncCycleInProgress": self.engine.flag,
             }
 
     def _set_scheduler(self, caller: Caller, p: dict[str, Any]) -> None:
@@ -178,37 +240,40 @@ class ConnectServer:
             if "NextSyncCyclePolicyType" in p:
                 self._next_type = str(p["NextSyncCyclePolicyType"])
             if p.get("CustomizedSyncCycleInterval") is not None:
-                self.options.interval = p["CustomizedSyncCycleInterval"]
+                self.change_interval(p["CustomizedSyncCycleInterval"])
         self.events.write(ENGINE, 904, "settings changed")
 
     def _start_cycle(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        full = p.get("PolicyType") == "Initial"
+        request = StartRequest(time.time(), caller.user, full, "refused")
         with self.engine.lock:
+            self.record.starts.append(request)
             if self.options.suspended:
                 raise refusal("suspended", self.options.language)
             if self.engine.in_progress:
                 raise refusal("running", self.options.language)
             if self.engine.busy is not None:
                 raise refusal("busy", self.options.language, self.engine.busy.name)
+            request.outcome = "accepted"
             if self.faults.take("accepted_but_nothing_starts"):
                 return {"Result": "Success"}
-            full = p.get("PolicyType") == "Initial"
             late = self.faults.take("slow_start")
             if late is None:
-                self.start_cycle(full, "manual")
+                self._begin_cycle(full, "manual", caller.user, request)
                 return {"Result": "Success"}
-        self._spawn(lambda: self._start_late(float(late.get("seconds", 3)), full), "late-start")
+        self.spawn(lambda: self._start_late(float(late.get("seconds", 3)), full, request), "late-start")
         return {"Result": "Success"}
 
-    def _start_late(self, seconds: float, full: bool) -> None:
+    def _start_late(self, seconds: float, full: bool, request: StartRequest) -> None:
         if not self.engine.stopping.wait(seconds):
-            self.start_cycle(full, "manual")
+            self._begin_cycle(full, "manual", request.user, request)
 
     def _stop_cycle(self, caller: Caller, p: dict[str, Any]) -> None:
         self.engine.cancelled.set()
 
     def _cycle_finished(self) -> None:
         """The next start moves when a cycle ends, and not before."""
-        self._next_start = self.clock.now() + max(self.options.interval, timedelta(minutes=30))
+        self._plan()
         self._next_type = "Delta"
 
     def _schedule(self) -> None:
@@ -216,36 +281,6 @@ class ConnectServer:
             due = self.options.scheduler_running and self.options.service_running and self.clock.now() >= self._next_start
             if due and self.options.enabled and not self.options.suspended:
                 self.start_cycle(self._next_type == "Initial")
-
-    # -- looking
-
-    def _get_run_status(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        with self.engine.lock:
-            return [] if self.engine.busy is None else [{"RunState": "Busy", "ConnectorName": self.engine.busy.name}]
-
-    def _get_connectors(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            {
-                "Name": one.name,
-                "Identifier": one.identifier,
-                "Type": one.type,
-                "Subtype": "" if one.is_directory else "Windows Azure Active Directory (Microsoft)",
-            }
-            for one in self.engine.connectors
-        ]
-
-    def _get_runs(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        with self.engine.lock:
-            runs = list(self.engine.history)
-        if p.get("ConnectorId"):
-            runs = [run for run in runs if run.connector.identifier == uuid.UUID(str(p["ConnectorId"]))]
-        if p.get("RunHistoryId"):
-            runs = [run for run in runs if run.identifier == uuid.UUID(str(p["RunHistoryId"]))]
-        results = [run.as_result(bool(p.get("RunStepDetails"))) for run in runs[: int(p.get("NumberRequested") or len(runs))]]
-        for result in results:
-            if not result["IsRunComplete"] and not self.options.running_has_end_date:
-                result["EndDate"] = None
-        return results
 
     def _invoke_profile(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         """A run by hand; synchronous, and no cycle: the scheduler's flag stays down."""
@@ -255,18 +290,8 @@ class ConnectServer:
                 return {"Result": "no-start-ma-already-running"}
         return {"Result": self.engine.run_profile(connector, str(p["RunProfileName"]), float(p.get("Seconds", 0.2)))}
 
-    def _get_events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        if not caller.is_in("EventLogReaders", "Administrators"):
-            raise refusal("no_event_access", self.options.language)
-        providers = p["ProviderName"] if isinstance(p["ProviderName"], list) else [p["ProviderName"]]
-        ids = p.get("Id") or []
-        since: datetime | None = p.get("StartTime")
-        found = self.events.read(tuple(providers), tuple(ids if isinstance(ids, list) else [ids]), since, int(p.get("MaxEvents") or 0))
-        if not found:
-            raise refusal("no_events", self.options.language)
-        return found
-
-    def _spawn(self, work: Callable[[], None], name: str) -> None:
+    def spawn(self, work: Callable[[], None], name: str) -> None:
+        """Do something in a thread that ends with the server."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=work, name=f"engine-{name}", daemon=True)
         self._threads.append(thread)

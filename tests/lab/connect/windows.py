@@ -4,16 +4,26 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+from lab.lifetime import Killed, Lifetime, living, require_alive
+
 from .errors import Caller, refusal
 from .options import ConnectOptions
+from .record import ServerRecord, TaskTruth
 
 _BIN = r"C:\Program Files\Microsoft Azure AD Sync\Bin"
 _WIZARD = r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe"
 _SERVICES = r"hklm:\system\currentcontrolset\services" + "\\"
+
+_FOR_EVER = 3600.0
+_TERMINATED = 0x41306  # SCHED_S_TASK_TERMINATED
+#: owner of what nobody is known to have made on this host
+_STRANGER = "S-1-5-21-1004336348-1177238915-682003330-9999"
 
 RunTask = Callable[[Caller, str, str], int]
 
@@ -21,9 +31,16 @@ RunTask = Callable[[Caller, str, str], int]
 class Windows:
     """Answers questions about the machine; starts scheduled tasks through `run_task`."""
 
-    def __init__(self, options: ConnectOptions) -> None:
-        self._options = options
+    def __init__(self, options: ConnectOptions, record: ServerRecord) -> None:
+        self._options, self._record = options, record
         self._tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        self._task_folders: set[str] = set()
+        #: every task that was ever registered, as it was asked for
+        self.registered: list[dict[str, Any]] = []
+        #: tasks that were unregistered while they ran: their processes go on
+        self.orphans: list[str] = []
+        #: security descriptors (SDDL) of folders that were made with one
+        self.folders: dict[str, str] = {}
         self._lock = threading.Lock()
         self.run_task: RunTask = lambda caller, execute, argument: 1
 
@@ -81,23 +98,44 @@ class Windows:
             "LastTaskResult": 267011,
             "Execute": p["Execute"],
             "Argument": p["Argument"],
+            "Description": p.get("Description") or "",
         }
+        task["truth"] = TaskTruth(str(p["TaskPath"]), str(p["TaskName"]), caller.user, time.time())
         with self._lock:
+            self.registered.append(dict(p))
+            self._task_folders.add(str(p["TaskPath"]).strip("\\"))
             self._tasks[str(p["TaskPath"]), str(p["TaskName"])] = task
+        with self._record.lock:
+            self._record.tasks.append(task["truth"])
         return self._shown(task)
 
     def start_task(self, caller: Caller, p: dict[str, Any]) -> None:
         """Start-ScheduledTask: the action runs in a batch logon, which is no network logon."""
         task = self._find(p)
 
+        lifetime = task["lifetime"] = Lifetime()
+
         def action() -> None:
             if not self._options.tasks_run:  # for example without the right to log on as a batch job
                 task.update(State=3, LastTaskResult=0x80070569)
                 return
-            result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
+            try:
+                with living(lifetime):
+                    if self._options.tasks_hang:
+                        lifetime.wait(_FOR_EVER)
+                        require_alive()
+                    result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))
+                if lifetime.killed:
+                    result = _TERMINATED
+            except Killed:
+                result = _TERMINATED
+            except Exception:  # what its action needs has been taken away meanwhile
+                result = 1
             task.update(State=3, LastTaskResult=result)
+            task["truth"].ended = time.time()
 
         task["State"] = 4
+        task["truth"].started = time.time()
         threading.Thread(target=action, name="scheduled-task", daemon=True).start()
 
     def get_tasks(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
@@ -114,10 +152,58 @@ class Windows:
         """Get-ScheduledTaskInfo."""
         return {"TaskName": p["TaskName"], "LastTaskResult": self._find(p)["LastTaskResult"]}
 
+    def stop_task(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Stop-ScheduledTask: the process of a running action is killed, without its `finally`."""
+        task = self._find(p)
+        lifetime = task.get("lifetime")
+        if lifetime is not None:
+            lifetime.kill()
+        task["State"] = 3
+
     def unregister_task(self, caller: Caller, p: dict[str, Any]) -> None:
-        """Unregister-ScheduledTask."""
+        """Unregister-ScheduledTask; a running process is not ended by it (assumption), and an empty folder stays."""
+        task = self._find(p)
         with self._lock:
+            if task["State"] == 4:
+                self.orphans.append(str(p["TaskName"]))
             self._tasks.pop((str(p["TaskPath"]), str(p["TaskName"])), None)
+            task["truth"].removed = time.time()
+
+    def task_folder(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any] | None:
+        """ITaskService.GetFolder: what is in it; None where there is none."""
+        name = str(p["path"]).strip("\\")
+        with self._lock:
+            if name and name not in self._task_folders:
+                return None
+            return {"tasks": sum(1 for path, _name in self._tasks if path.strip("\\") == name), "folders": 0}
+
+    def delete_task_folder(self, caller: Caller, p: dict[str, Any]) -> None:
+        """ITaskFolder.DeleteFolder; a folder that is not empty stays."""
+        with self._lock:
+            if any(path.strip("\\") == str(p["name"]) for path, _name in self._tasks):
+                raise refusal("task_folder_not_empty", self._options.language)
+            self._task_folders.discard(str(p["name"]))
+
+    def task_folders(self) -> list[str]:
+        """The folders in the library of the Task Scheduler."""
+        with self._lock:
+            return sorted(self._task_folders)
+
+    # -- folders with an access list
+
+    def create_folder(self, caller: Caller, p: dict[str, Any]) -> None:
+        """DirectoryInfo.Create(security), as .NET Framework has it: where the folder exists already nothing happens at all."""
+        path = str(p["path"])
+        if self._options.folders_are_taken:
+            os.mkdir(path)
+        if not os.path.lexists(path):
+            os.mkdir(path, 0o700)
+            self.folders[path] = str(p["sddl"])
+
+    def folder_owner(self, caller: Caller, p: dict[str, Any]) -> str:
+        """The owner in the security descriptor of a folder."""
+        sddl = self.folders.get(str(p["path"]), "O:" + _STRANGER)
+        return sddl[2:].split("D:", 1)[0]
 
     def task_names(self) -> list[str]:
         """What is registered at the moment."""
@@ -133,4 +219,4 @@ class Windows:
 
     @staticmethod
     def _shown(task: dict[str, Any]) -> dict[str, Any]:
-        return {name: task[name] for name in ("TaskPath", "TaskName", "State")}
+        return {name: task[name] for name in ("TaskPath", "TaskName", "State", "Description")}

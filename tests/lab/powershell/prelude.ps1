@@ -12,7 +12,7 @@ function ConvertFrom-Estate($Value) {
     if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertFrom-Estate $item }) }
     if ($Value -is [System.Management.Automation.PSCustomObject]) {
         $names = @($Value.PSObject.Properties.Name)
-        if ($names -contains '#datetime') { return [datetime]::new([long]$Value.'#datetime', [System.DateTimeKind]::Utc) }
+        if ($names -contains '#datetime') { return [datetime]::new([long]$Value.'#datetime', [System.DateTimeKind]$Value.'#kind'.Substring(1)) }
         if ($names -contains '#timespan') { return [timespan]::new([long]$Value.'#timespan') }
         if ($names -contains '#guid') { return [guid]$Value.'#guid'.Substring(1) }
         $object = [ordered]@{}
@@ -34,10 +34,10 @@ function ConvertTo-Estate($Value) {
     return $Value
 }
 
-# An exception of a type that Linux may lack: it is made under its real name.
+# An exception of a type that Linux may lack, or whose constructor is closed: it is made under its real name.
 function New-EstateException($TypeName, $Message, $HResult) {
     $type = $TypeName -as [type]
-    if ($null -eq $type) {
+    if ($null -eq $type -or $null -eq $type.GetConstructor([type[]]@([string]))) {
         if ($null -eq $global:EstateTypes) {
             $assembly = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([System.Reflection.AssemblyName]::new('EstateTypes'), 'Run')
             $global:EstateModule = $assembly.DefineDynamicModule('EstateTypes')
@@ -134,10 +134,62 @@ function Import-Module {
     & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
 }
 
-function whoami.exe { "`"$($env:LAB_USER)`",`"S-1-5-21-1004336348-1177238915-682003330-1104`"" }
+# What .NET knows on Windows alone. Classes of this run take the places of theirs in everything that is parsed from now on.
+class EstateIdentity {
+    $User = [pscustomobject]@{ Value = 'S-1-5-21-1004336348-1177238915-682003330-1104' }
+    static [object] GetCurrent() { return [EstateIdentity]::new() }
+}
+class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
+$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+foreach ($pair in @('System.Security.Principal.WindowsIdentity', [EstateIdentity]), @('System.Environment', [EstateEnvironment])) {
+    $null = $accelerators::Remove($pair[0])
+    $accelerators::Add($pair[0], $pair[1])
+}
 
-# The lab's folders belong to one user anyway; what counts here is that the call is made and its exit code read.
-function icacls.exe { $global:LASTEXITCODE = [int]$env:LAB_ICACLS_EXIT_CODE; "processed file: $($args[0])" }
+function Get-Acl {
+    [CmdletBinding()] param([string]$LiteralPath)
+    $owner = Invoke-Estate $PSCmdlet 'folder_owner' @{ path = $LiteralPath }
+    [pscustomobject]@{ EstateOwner = $owner } | Add-Member -PassThru -MemberType ScriptMethod -Name GetOwner -Value {
+        param($Type) [pscustomobject]@{ Value = $this.EstateOwner }
+    }
+}
+
+function New-EstateObject($Properties, $Methods) {
+    $object = [pscustomobject]$Properties
+    foreach ($name in $Methods.Keys) { Add-Member -InputObject $object -MemberType ScriptMethod -Name $name -Value $Methods[$name] }
+    return $object
+}
+
+# The Task Scheduler's own objects.
+function New-EstateTaskFolder($Path, $Cmdlet) {
+    $found = Invoke-Estate $Cmdlet 'task_folder' @{ path = $Path }
+    if ($null -eq $found) { throw [System.IO.FileNotFoundException]::new('The system cannot find the file specified.') }
+    New-EstateObject @{ EstateFound = $found; EstateCmdlet = $Cmdlet } @{
+        GetTasks = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.tasks } }
+        GetFolders = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.folders } }
+        DeleteFolder = { param($Name, $Flags) Invoke-Estate $this.EstateCmdlet 'delete_task_folder' @{ name = $Name } }
+    }
+}
+
+function New-Object {
+    [CmdletBinding(DefaultParameterSetName = 'Net')]
+    param(
+        [Parameter(Position = 0, ParameterSetName = 'Net')][string]$TypeName, [Parameter(Position = 1, ParameterSetName = 'Net')][object[]]$ArgumentList,
+        [Parameter(Mandatory, ParameterSetName = 'Com')][string]$ComObject
+    )
+    if ($ComObject -eq 'Schedule.Service') {
+        return New-EstateObject @{ EstateCmdlet = $PSCmdlet } @{ Connect = { }; GetFolder = { param($Path) New-EstateTaskFolder $Path $this.EstateCmdlet } }
+    }
+    if ($TypeName -eq 'System.Security.AccessControl.DirectorySecurity') {
+        return New-EstateObject @{ EstateSddl = '' } @{ SetSecurityDescriptorSddlForm = { param($Sddl) $this.EstateSddl = $Sddl } }
+    }
+    if ($TypeName -eq 'System.IO.DirectoryInfo') {
+        return New-EstateObject @{ FullName = $ArgumentList[0]; EstateCmdlet = $PSCmdlet } @{
+            Create = { param($Security) Invoke-Estate $this.EstateCmdlet 'create_folder' @{ path = $this.FullName; sddl = $Security.EstateSddl } }
+        }
+    }
+    & (Get-RealCmdlet New-Object) @PSBoundParameters
+}
 
 function New-ScheduledTaskAction { [CmdletBinding()] param([string]$Execute, [string]$Argument) [pscustomobject]@{ Execute = $Execute; Argument = $Argument } }
 
@@ -146,15 +198,23 @@ function New-ScheduledTaskPrincipal {
     [pscustomobject]@{ UserId = $UserId; LogonType = $LogonType; RunLevel = $RunLevel }
 }
 
+function New-ScheduledTaskSettingsSet {
+    [CmdletBinding()] param([switch]$AllowStartIfOnBatteries, [timespan]$ExecutionTimeLimit)
+    [pscustomobject]@{ DisallowStartIfOnBatteries = -not $AllowStartIfOnBatteries; ExecutionTimeLimit = $ExecutionTimeLimit.TotalSeconds }
+}
+
 function Register-ScheduledTask {
-    [CmdletBinding()] param([string]$TaskPath, [string]$TaskName, $Action, $Principal)
+    [CmdletBinding()] param([string]$TaskPath, [string]$TaskName, $Action, $Principal, $Settings, [string]$Description)
     Invoke-Estate $PSCmdlet 'Register-ScheduledTask' @{
         TaskPath = $TaskPath; TaskName = $TaskName; Execute = $Action.Execute; Argument = $Action.Argument
         UserId = $Principal.UserId; LogonType = $Principal.LogonType; RunLevel = $Principal.RunLevel
+        Description = $Description; ExecutionTimeLimit = $Settings.ExecutionTimeLimit
     }
 }
 
 function Start-ScheduledTask { [CmdletBinding()] param([string]$TaskPath, [string]$TaskName) Invoke-Estate $PSCmdlet 'Start-ScheduledTask' $PSBoundParameters }
+
+function Stop-ScheduledTask { [CmdletBinding()] param([string]$TaskPath, [string]$TaskName) Invoke-Estate $PSCmdlet 'Stop-ScheduledTask' $PSBoundParameters }
 
 function Get-ScheduledTask {
     [CmdletBinding()] param([string]$TaskPath, [string]$TaskName)
@@ -167,3 +227,6 @@ function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
     Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
 }
+
+# Servers of older engines have more of Windows, and less of PowerShell.
+if ($env:LAB_STAND_INS) { . (Join-Path $PSScriptRoot 'prelude_fim.ps1') }

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from lab.clock import Clock
+from lab.clock import Clock, last_digit
 from lab.connect import CmdletError
 
 Fake = Callable[[dict[str, Any]], Any]
@@ -29,8 +29,8 @@ def unguard(value: Any) -> Any:
 
 
 def round_trip(moment: datetime) -> str:
-    """A moment as .NET's round-trip format writes it."""
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+    """A moment as .NET's round-trip format writes it: seven digits of a second, the last one as in the bridge to PowerShell."""
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + f"{last_digit(moment)}Z"
 
 
 def round_trip_or_none(moment: datetime | None) -> str | None:

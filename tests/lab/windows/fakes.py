@@ -18,6 +18,8 @@ from lab.connect import CmdletError
 
 from .envelope import error_object, parse_round_trip, round_trip, round_trip_or_none
 
+#: ids of events that are told in the server's own words although they are no errors
+_TELLING = {0, 106, 109, 115, 116, 6000, 6012, 6100, 6105, 6110, 6126, 6127, 6801, 6803, 6900, 6941}
 Cmdlet = Callable[..., Any]
 
 _SERVICES = r"HKLM:\SYSTEM\CurrentControlSet\Services" + "\\"
@@ -42,7 +44,7 @@ class ConnectFakes:
         self.by_script: dict[str, Callable[[dict[str, Any]], Any]] = {
             _connect_scripts.PROBE: self.probe,
             _connect_scripts.START: self.start,
-            _connect_scripts.FOLLOW: self.follow,
+            _connect_scripts.WATCH: self.watch,
             _connect_scripts.READ_RUNS: self.read_runs,
         }
 
@@ -61,9 +63,9 @@ class ConnectFakes:
 
     def _state(self) -> dict[str, Any]:
         scheduler = self._cmdlet("Get-ADSyncScheduler")
-        return {
-            "busy": [item["ConnectorName"] for item in self._cmdlet("Get-ADSyncConnectorRunStatus")],
-            "in_progress": scheduler["SyncCycleInProgress"],
+        state = {
+            "busy": [],
+            "in_progress": scheduler.get("SyncCycleInProgress"),
             "enabled": scheduler["SyncCycleEnabled"],
             "suspended": scheduler["SchedulerSuspended"],
             "staging": scheduler["StagingModeEnabled"],
@@ -71,8 +73,17 @@ class ConnectFakes:
             "next_type": scheduler["NextSyncCyclePolicyType"],
             "allowed_interval": scheduler["AllowedSyncCycleInterval"].total_seconds(),
             "effective_interval": scheduler["CurrentlyEffectiveSyncCycleInterval"].total_seconds(),
-            "at": round_trip(self._clock.now()),
         }
+        try:
+            state["busy"] = [item["ConnectorName"] for item in self._cmdlet("Get-ADSyncConnectorRunStatus")]
+        except CmdletError as error:
+            if error.type != "System.Management.Automation.CommandNotFoundException":
+                raise
+        state["at"] = round_trip(self._clock.now())
+        return state
+
+    def _connectors(self) -> list[dict[str, Any]]:
+        return [{"name": one["Name"], "id": str(one["Identifier"]), "type": one["Type"]} for one in self._cmdlet("Get-ADSyncConnector")]
 
     def _runs(self, since: Any) -> list[dict[str, Any]]:
         return [
@@ -101,7 +112,6 @@ class ConnectFakes:
     def _events(self, since: Any) -> dict[str, Any]:
         counts: dict[str, Any] = {}
         errors: list[dict[str, Any]] = []
-        first = None
         for provider in ("ADSync", "Directory Synchronization"):
             try:
                 found = self._cmdlet("Get-WinEvent", LogName="Application", ProviderName=provider, StartTime=since, MaxEvents=500)
@@ -112,13 +122,18 @@ class ConnectFakes:
             for event in found:
                 at = event["TimeCreated"]
                 counts.setdefault(f"{provider}/{event['Id']}", {"times": 0, "last": round_trip(at)})["times"] += 1
-                first = at if first is None or at < first else first
-                if (event["Level"] <= 2 or event["Id"] == 116) and len(errors) < 10:
+                if (event["Level"] <= 2 or event["Id"] in _TELLING) and len(errors) < 20:
                     errors.append({"provider": provider, "id": event["Id"], "at": round_trip(at), "message": event["Message"][:400]})
-        return {"counts": counts, "errors": errors, "first": round_trip_or_none(first)}
+        return {"counts": counts, "errors": errors}
 
     def _history(self, since: Any) -> dict[str, Any]:
-        history: dict[str, Any] = {"runs": None, "events": None}
+        history: dict[str, Any] = {
+            "at": round_trip(self._clock.now()),
+            "runs": None,
+            "events": None,
+            "runs_error": None,
+            "events_error": None,
+        }
         for part, read in (("runs", self._runs), ("events", self._events)):
             try:
                 history[part] = read(since)
@@ -126,27 +141,31 @@ class ConnectFakes:
                 history[part + "_error"] = error_object(error)
         return history
 
-    def _watch(self, limits: dict[str, Any], active: bool) -> dict[str, Any]:
+    def _watch(self, limits: dict[str, Any], active: bool, next_start: str | None, since: str) -> dict[str, Any]:
         began = time.monotonic()
-        followed: dict[str, Any] = {"first_active": None, "ended": None}
+        idle = None
+        seen: dict[str, Any] = {"active": False, "first_active": None, "idle_since": None, "history": None}
         while True:
-            state = followed["state"] = self._state()
+            state = seen["state"] = self._state()
             elapsed = time.monotonic() - began
             if state["in_progress"] or state["busy"]:
-                active = True
-                followed["first_active"] = followed["first_active"] or state["at"]
-                if limits["stop_when_active"]:
+                active = seen["active"] = True
+                idle = seen["idle_since"] = None
+                if state["in_progress"] is not False:
+                    seen["first_active"] = seen["first_active"] or state["at"]
+                    if limits["stop_when_active"]:
+                        break
+            else:
+                if idle is None:
+                    idle, seen["idle_since"] = elapsed, state["at"]
+                over = active or state["next_start"] != next_start or elapsed >= limits["confirm_seconds"]
+                if over and elapsed - idle >= limits["idle_seconds"]:
+                    seen["history"] = self._history(parse_round_trip(since))
                     break
-            elif active or state["next_start"] != limits["next_start_before"]:
-                followed["ended"] = state["at"]
-                followed["history"] = self._history(parse_round_trip(limits["since"]))
-                break
-            elif elapsed >= limits["confirm_seconds"]:
-                break
             if elapsed >= limits["seconds"]:
                 break
             time.sleep(limits["step_ms"] / 1000)
-        return followed
+        return seen
 
     def probe(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of PROBE."""
@@ -174,8 +193,7 @@ class ConnectFakes:
                 problems[part] = error_object(error)
                 return probe
         try:
-            for connector in self._cmdlet("Get-ADSyncConnector"):
-                probe["connectors"].append({"name": connector["Name"], "id": str(connector["Identifier"]), "type": connector["Type"]})
+            probe["connectors"] = self._connectors()
         except CmdletError as error:
             problems["connectors"] = error_object(error)
         probe["history"] = self._history(self._clock.now() - timedelta(seconds=p["history_seconds"]))
@@ -183,24 +201,40 @@ class ConnectFakes:
 
     def start(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of START."""
-        self._import_engine()
-        before = self._state()
-        started: dict[str, Any] = {"before": before, "requested": round_trip(self._clock.now()), "result": None, "refusal": None}
+        names = ("before", "requested", "result", "refusal", "watch", "trouble")
+        started: dict[str, Any] = {"sent": False, **dict.fromkeys(names)}
+        try:
+            self._import_engine()
+            started["before"] = self._state()
+        except CmdletError as error:
+            started["trouble"] = error_object(error)
+            return started
+        started["sent"] = True
+        started["requested"] = round_trip(self._clock.now())
         try:
             started["result"] = self._cmdlet("Start-ADSyncSyncCycle", PolicyType=p["policy"])["Result"]
         except CmdletError as error:
             started["refusal"] = error_object(error)
-            started["followed"] = {"state": self._state(), "first_active": None, "ended": None}
-            return started
-        started["followed"] = self._watch({**p, "next_start_before": before["next_start"], "since": started["requested"]}, False)
+        try:
+            if started["refusal"] is not None:
+                started["watch"] = {"state": self._state(), "active": False, "first_active": None, "idle_since": None, "history": None}
+            else:
+                started["watch"] = self._watch(p, False, started["before"]["next_start"], started["requested"])
+        except CmdletError as error:
+            started["trouble"] = error_object(error)
         return started
 
-    def follow(self, p: dict[str, Any]) -> dict[str, Any]:
-        """Fake of FOLLOW."""
+    def watch(self, p: dict[str, Any]) -> dict[str, Any]:
+        """Fake of WATCH."""
         self._import_engine()
-        return self._watch(p, p["active"])
+        return self._watch(p, p["active"], p["next_start"], p["since"])
 
     def read_runs(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of READ_RUNS."""
         self._import_engine()
-        return {"runs": self._runs(parse_round_trip(p["since"]))}
+        answer: dict[str, Any] = {"runs": self._runs(parse_round_trip(p["since"])), "at": round_trip(self._clock.now()), "connectors": []}
+        try:
+            answer["connectors"] = self._connectors()
+        except CmdletError as error:
+            answer["problem"] = error_object(error)
+        return answer

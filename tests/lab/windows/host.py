@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -13,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route_script
 from lab.clock import Clock
-from lab.connect import Caller, ConnectServer
+from lab.connect import Caller, CmdletError
+from lab.engines import SyncServer
 from lab.powershell.bridge import Bridge
 from lab.powershell.runner import Finished, PowerShellRunner
 from lab.wsman import RemoteCommand
@@ -24,6 +27,9 @@ from .command_line import encoded_script, script_file
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
 
+#: the one account's identifier, the same in the stand-ins
+_SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
+_TRY = re.compile(r"\d{14}-[0-9a-f]{12}")
 _NOT_FOUND = 9009  # what cmd.exe returns for a command that does not exist
 
 
@@ -41,7 +47,7 @@ class WindowsHost:
 
     def __init__(
         self,
-        server: ConnectServer,
+        server: SyncServer,
         clock: Clock,
         groups: Mapping[str, frozenset[str]],
         *,
@@ -56,7 +62,6 @@ class WindowsHost:
         self.temp = tempfile.mkdtemp(prefix="lab-temp-")
         self.process_start = process_start
         self.processes_started = 0
-        self.icacls_exit_code = 0
         self._count = threading.Lock()
         self._runner: PowerShellRunner | None = None
         self._bridge: Bridge | None = None
@@ -68,6 +73,7 @@ class WindowsHost:
             # .NET would otherwise leave its diagnostic sockets in the system's own folder.
             environment.update(DOTNET_EnableDiagnostics="0", TMPDIR=self.temp)
             environment.update(PWSH_CULTURE=culture, PWSH_CODEPAGE=str(codepage))
+            environment.update(self._stand_ins())
             if coverage:
                 environment["PWSH_COVERAGE"] = coverage
             self._runner = PowerShellRunner(powershell, environment)
@@ -115,6 +121,19 @@ class WindowsHost:
             return self._runner.run_script(script, standard_input, self._environment(caller, session))
         finally:
             self._bridge.close_session(session)
+            getattr(self.server, "shell_ended", lambda caller: None)(caller)
+
+    def _stand_ins(self) -> dict[str, str]:
+        """Variables for servers that have more of Windows than the newest engine needs, and an older PowerShell."""
+        if not hasattr(self.server, "stand_ins"):
+            return {}
+        options = self.server.options
+        return {
+            "LAB_STAND_INS": self.server.stand_ins,
+            "LAB_TASK_CMDLETS": "1" if options.has_task_cmdlets else "",
+            "PWSH_CLAIM_VERSION": options.powershell_version,
+            "ProgramData": self.temp,
+        }
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
         offset = str(self._clock.offset) if self._clock.offset else ""
@@ -122,7 +141,6 @@ class WindowsHost:
             "LAB_SESSION": session,
             "LAB_USER": caller.user,
             "LAB_CLOCK_OFFSET": offset,
-            "LAB_ICACLS_EXIT_CODE": str(self.icacls_exit_code),
         }
 
     def _process_starts(self) -> None:
@@ -146,7 +164,7 @@ class WindowsHost:
         def cmdlet(name: str, /, **parameters: Any) -> Any:
             return self.server.call(caller, name, parameters)
 
-        if document["script"] == _local_route.LOCAL_ROUTE:
+        if document["script"] == _local_route_script.LOCAL_ROUTE:
             return lambda p: self._local_route_fake(caller, p)
         fakes = ConnectFakes(cmdlet, self._clock).by_script
         if document["script"] not in fakes:
@@ -154,28 +172,47 @@ class WindowsHost:
         return fakes[document["script"]]
 
     def _local_route_fake(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
-        """Fake of LOCAL_ROUTE: the same task, but its request and answer never become files."""
-        task = {"TaskPath": "\\hybrid.identity\\", "TaskName": p["name"]}
+        """Fake of LOCAL_ROUTE: the same tasks, but request and answer never become files."""
+        path = {"TaskPath": "\\hybrid.identity\\"}
+        task = {**path, "TaskName": p["name"]}
+        mark = f"hybrid.identity {_SID}"
         answers: list[str] = []
         self._fake_requests[p["name"]] = (p["request"], answers)
         try:
-            details = {"Execute": "powershell.exe", "Argument": p["name"], "UserId": caller.user, "LogonType": "S4U", "RunLevel": "Highest"}
-            self.server.call(caller, "Register-ScheduledTask", {**task, **details})
-            try:
-                self.server.call(caller, "Start-ScheduledTask", task)
-                idle = 0
-                deadline = time.monotonic() + p["seconds"]
-                while not answers:
-                    idle = idle + 1 if self.server.call(caller, "Get-ScheduledTask", task)[0]["State"] == 3 else 0
-                    if idle >= 20 or time.monotonic() > deadline:
-                        info = self.server.call(caller, "Get-ScheduledTaskInfo", task)
-                        return {"answered": False, "state": 3, "last_result": info["LastTaskResult"]}
-                    time.sleep(0.05)
-            finally:
-                self.server.call(caller, "Unregister-ScheduledTask", task)
+            for name in p["earlier"]:
+                self._remove_try(caller, name)
+            with contextlib.suppress(CmdletError):
+                for old in self.server.call(caller, "Get-ScheduledTask", path):
+                    name = old["TaskName"]
+                    if _TRY.fullmatch(name) and name < p["leftover"] and old["Description"] == mark:
+                        self._remove_try(caller, name)
+            if not p["request"]:
+                return {"answered": False, "state": 0, "last_result": 0}
+            details = {"Execute": "powershell.exe", "Argument": p["name"], "UserId": _SID, "LogonType": "S4U", "RunLevel": "Highest"}
+            self.server.call(caller, "Register-ScheduledTask", {**task, **details, "Description": mark})
+            self.server.call(caller, "Start-ScheduledTask", task)
+            idle = 0
+            deadline = time.monotonic() + p["seconds"]
+            while not answers:
+                state = self.server.call(caller, "Get-ScheduledTask", task)[0]["State"]
+                idle = idle + 1 if state == 3 else 0
+                if idle >= 20 or time.monotonic() > deadline:
+                    info = self.server.call(caller, "Get-ScheduledTaskInfo", task)
+                    return {"answered": False, "state": state, "last_result": info["LastTaskResult"]}
+                time.sleep(0.05)
         finally:
             del self._fake_requests[p["name"]]
+            for name in [*p["earlier"], p["name"]]:
+                self._remove_try(caller, name)
+            found = self.server.call(caller, "task_folder", {"path": "\\hybrid.identity"})
+            if found is not None and not found["tasks"]:
+                self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
         return {"answered": True, "text": answers[0]}
+
+    def _remove_try(self, caller: Caller, name: str) -> None:
+        for cmdlet in ("Stop-ScheduledTask", "Unregister-ScheduledTask"):
+            with contextlib.suppress(CmdletError):
+                self.server.call(caller, cmdlet, {"TaskPath": "\\hybrid.identity\\", "TaskName": name})
 
     # -- scheduled tasks
 

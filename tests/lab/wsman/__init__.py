@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from lab.wsman.faults import Fault, Faults
+from lab.wsman.faults import FAULTS, Fault, Faults, Struck
 from lab.wsman.log import AuditRecord, RequestLog
 from lab.wsman.server import WsmanServer
 from lab.wsman.shell import Evaluator, RemoteCommand
 
-__all__ = ["AuditRecord", "Evaluator", "Fault", "Faults", "RemoteCommand", "RequestLog", "WsmanServer"]
+__all__ = ["FAULTS", "AuditRecord", "Evaluator", "Fault", "Faults", "RemoteCommand", "RequestLog", "Struck", "WsmanServer"]

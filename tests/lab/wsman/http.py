@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -15,8 +16,8 @@ _MAX_LINE = 64 * 1024  # NTLM and SPNEGO tokens travel in header lines
 _MAX_HEADERS = 100
 _MAX_BODY = 16 * 1024 * 1024
 _REASONS = {
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 411: "Length Required",
-    413: "Request Entity Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
+    200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 411: "Length Required",
+    413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
 }  # fmt: skip
 
 
@@ -32,7 +33,10 @@ class Request:
 
 @dataclass
 class Response:
-    """One answer. With `drop` nothing is sent and the connection is closed; with `close` it is closed after the answer."""
+    """One answer. With `drop` nothing is sent and the connection is closed; with `close` it is closed after the answer.
+
+    `cut`: only this share of the bytes is sent, and the connection closed. `pace`: seconds between one byte and the next.
+    """
 
     status: int
     body: bytes = b""
@@ -40,6 +44,8 @@ class Response:
     headers: list[tuple[str, str]] = field(default_factory=list)
     close: bool = False
     drop: bool = False
+    cut: float = 1.0
+    pace: float = 0.0
 
     def to_bytes(self) -> bytes:
         """Head and body in one piece."""
@@ -59,8 +65,8 @@ class _Refused(Exception):
         self.status = status
 
 
-def serve(sock: socket.socket, respond: Callable[[Request], Response], log: RequestLog) -> None:
-    """Answer requests until the client or `respond` ends the connection. The caller closes the socket."""
+def serve(sock: socket.socket, respond: Callable[[Request], Response], log: RequestLog, stopping: threading.Event) -> None:
+    """Answer requests until the client or `respond` ends the connection, or `stopping` a slow answer. The caller closes the socket."""
     with sock.makefile("rb") as stream:
         while True:
             try:
@@ -74,6 +80,15 @@ def serve(sock: socket.socket, respond: Callable[[Request], Response], log: Requ
                 return
             answer = response.to_bytes()
             log.count(bytes_out=len(answer))
+            if response.cut < 1.0:
+                sock.sendall(answer[: max(1, int(len(answer) * response.cut))])
+                return
+            if response.pace:
+                for at in range(len(answer)):
+                    sock.sendall(answer[at : at + 1])
+                    if stopping.wait(response.pace):
+                        return
+                continue
             sock.sendall(answer)  # one piece: two would meet Nagle and delayed acknowledgements, 40 ms each
             if response.close:
                 return

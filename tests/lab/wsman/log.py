@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -18,12 +19,13 @@ _AUDIT_STDIN = 256 * 1024  # bytes kept of one command's standard input
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """One received command: who, the whole command line, the shell's environment and (the beginning of) standard input."""
+    """One received command: who, the whole command line, the shell's environment, (the beginning of) standard input, and when (time.time())."""
 
     user: str
     line: str
     environment: dict[str, str]
     stdin: str
+    at: float = 0.0
 
 
 class AuditEntry:
@@ -34,6 +36,7 @@ class AuditEntry:
         self.line = line
         self.environment = dict(environment)
         self.stdin = bytearray()
+        self.at = time.time()
 
 
 class RequestLog:
@@ -78,7 +81,7 @@ class RequestLog:
     def audit(self) -> list[AuditRecord]:
         """The last commands received, oldest first."""
         with self._lock:
-            return [AuditRecord(e.user, e.line, dict(e.environment), e.stdin.decode("utf-8", "replace")) for e in self._entries]
+            return [AuditRecord(e.user, e.line, dict(e.environment), e.stdin.decode("utf-8", "replace"), e.at) for e in self._entries]
 
     @property
     def failures(self) -> list[str]:

@@ -74,11 +74,40 @@ class WsmanServer:
         self._tls: ssl.SSLContext | None = None
         self._binding: bytes | None = None
         self._stopping = threading.Event()
+        self._refusing_until = 0.0
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._listeners: dict[socket.socket, bool] = {}
         self._wake: tuple[socket.socket, socket.socket] | None = None
         self._accepting: threading.Thread | None = None
+
+    @property
+    def refusing(self) -> bool:
+        """Whether it ends every new connection at the moment."""
+        return time.monotonic() < self._refusing_until
+
+    @property
+    def open_shells(self) -> int:
+        """How many shells are open."""
+        return self._shells.open_now()
+
+    @property
+    def shell_idle_seconds(self) -> float | None:
+        """Seconds without a request after which a shell ends whose client names no time of its own; None: two hours."""
+        return self._shells.idle_seconds
+
+    @shell_idle_seconds.setter
+    def shell_idle_seconds(self, seconds: float | None) -> None:
+        self._shells.idle_seconds = seconds
+
+    def cut_connections(self, refuse_seconds: float = 0.0) -> None:
+        """End every connection in the middle of what it does, and every new one for some time. Shells and their commands live on."""
+        self._refusing_until = time.monotonic() + refuse_seconds
+        self.faults.note("cut", "connect")
+        with self._lock:
+            connections = list(self._connections.values())
+        for sock in connections:
+            _hang_up(sock)
 
     def start(self) -> None:
         """Listen and serve in threads of this process. Raises OSError when a port is taken. A stopped server can be started again."""
@@ -164,6 +193,11 @@ class WsmanServer:
     def _serve(self, sock: socket.socket, tls: bool) -> None:
         self.log.count(connections=1)
         try:
+            if self.refusing:
+                self.faults.note("refused", "connect")
+                return
+            if self.faults.take("connect"):
+                return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls and self._tls:  # the handshake happens here, in the connection's thread: a slow client holds up nobody else
                 sock.settimeout(_HANDSHAKE_SECONDS)
@@ -176,7 +210,7 @@ class WsmanServer:
             if self._stopping.is_set():
                 return
             session = Session(self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None)
-            http.serve(sock, session.respond, self.log)
+            http.serve(sock, session.respond, self.log, self._stopping)
         except OSError:  # hung up, by either side; a failed TLS handshake is one too
             pass
         finally:

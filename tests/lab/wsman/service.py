@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Callable
 from html import escape
 
@@ -57,13 +58,15 @@ class WinrsService:
             raise soap.access_denied()
         environment = {node.get("Name", ""): node.text or "" for node in message.find_all("Variable")}
         codepage = message.options.get("WINRS_CODEPAGE", "")
-        shell = self._shells.open(self._accounts.canonical(user), user, environment, int(codepage) if codepage.isdigit() else 437)
+        node = message.find("IdleTimeOut")
+        idle = soap.seconds(node.text) if node is not None else None
+        shell = self._shells.open(self._accounts.canonical(user), user, environment, int(codepage) if codepage.isdigit() else 437, idle)
         # pywinrm takes the first element with Name="ShellId".
         return (
             f"<x:ResourceCreated><a:Address>{soap.ADDRESSING}/role/anonymous</a:Address><a:ReferenceParameters>"
             f'<w:ResourceURI>{soap.COMMAND_SHELL}</w:ResourceURI><w:SelectorSet><w:Selector Name="ShellId">{shell.shell_id}</w:Selector>'
             f"</w:SelectorSet></a:ReferenceParameters></x:ResourceCreated><rsp:Shell><rsp:ShellId>{shell.shell_id}</rsp:ShellId>"
-            f"<rsp:Owner>{escape(user)}</rsp:Owner><rsp:IdleTimeOut>PT7200.000S</rsp:IdleTimeOut>"
+            f"<rsp:Owner>{escape(user)}</rsp:Owner><rsp:IdleTimeOut>PT{shell.idle_seconds:.3f}S</rsp:IdleTimeOut>"
             "<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams></rsp:Shell>"
         )
 
@@ -85,9 +88,14 @@ class WinrsService:
         return "<rsp:SendResponse/>"
 
     def _receive(self, message: soap.Message, user: str) -> str:
-        _shell, command_id, command = self._running(message, user, "DesiredStream")
+        shell, command_id, command = self._running(message, user, "DesiredStream")
         limit = max(1024, (message.max_envelope - _ENVELOPE_OVERHEAD) * 3 // 4)  # base64 makes four bytes of three
-        chunks, exit_code = command.receive(message.timeout, limit)
+        shell.waiting += 1
+        try:
+            chunks, exit_code = command.receive(message.timeout, limit)
+        finally:
+            shell.waiting -= 1
+            shell.used = time.monotonic()
         streams = "".join(
             f'<rsp:Stream Name="{name}" CommandId="{command_id}">{base64.b64encode(data).decode()}</rsp:Stream>' for name, data in chunks
         )

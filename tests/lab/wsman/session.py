@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import threading
 
 from lab.wsman import soap
@@ -54,7 +56,7 @@ class Session:
         if not verdict.user or not request.body:
             self._log.count(auth=1)
             fault = self._faults.take("auth")
-            broken = self._strike(fault, "", False) if fault else None
+            broken = self._strike(fault, "", False) if fault and fault.name not in ("truncated", "garbage", "slow") else None
             return broken or Response(200 if verdict.user else 401, headers=verdict.headers)
         if sealed and self._authentication.context is None:  # Basic, or a handshake that has not ended
             return Response(400)
@@ -81,6 +83,10 @@ class Session:
             if broken:
                 return broken
         status, envelope = self._service.answer(message, user)
+        late = None if fault else self._faults.take(message.verb, pending=True)
+        fault = dataclasses.replace(late, after=True) if late else fault
+        if fault and fault.name in ("truncated", "garbage", "slow"):
+            return self._spoil(fault, self._envelope(status, envelope, sealed))
         if fault and fault.after:
             broken = self._strike(fault, message.message_id, sealed)
         return broken or self._envelope(status, envelope, sealed)
@@ -91,14 +97,29 @@ class Session:
             return Response(status, seal(context, envelope), CONTENT_TYPE)
         return Response(status, envelope)
 
+    @staticmethod
+    def _spoil(fault: Fault, response: Response) -> Response:
+        """An answer to work that has been done, so that the client cannot read it, or not for long."""
+        if fault.name == "garbage":
+            response.body = random.Random(len(response.body)).randbytes(len(response.body))
+        elif fault.name == "slow":
+            response.pace = fault.seconds
+        else:
+            response.cut = 0.6
+        return response
+
     def _strike(self, fault: Fault, message_id: str, sealed: bool) -> Response | None:
         """Misbehave. None: the request is to be answered as usual (a hang, when it is over)."""
         if fault.name == "hang":
             return Response(503, drop=True) if self._stopping.wait(fault.seconds) else None
         if fault.name == "close_connection":
             return Response(503, drop=True)
-        if fault.name == "http_503":
-            return Response(503)
+        if fault.name.startswith("http_"):
+            return Response(int(fault.name[5:]))
+        if fault.name == "redirect":
+            return Response(307, headers=[("Location", fault.location)])
+        if fault.name == "html":
+            return Response(200, b"<!DOCTYPE html><html><body>Sign in to the network</body></html>", "text/html")
         if fault.name == "unauthorized":
             return Response(401, headers=self._authentication.refuse().headers)
         return self._envelope(500, soap.fault(message_id, _SOAP_FAULTS[fault.name]()), sealed)

@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lab.lifetime import Killed, Lifetime, living
 from lab.wsman import soap
 from lab.wsman.log import RequestLog
 
 # Output and exit code that follow each other closely go in one answer, so that the number of requests of a short command does not
 # depend on which thread runs first. Far below what a client can notice.
 _COALESCE = 0.003
+#: seconds without a request after which a shell ends, unless the client asks for another time (IdleTimeout of a listener: two hours)
+DEFAULT_IDLE_SECONDS = 7200.0
 _STOP_PATIENCE = 0.2  # seconds given to all evaluators together at the end
 
 
@@ -30,7 +33,8 @@ class RemoteCommand:
         environment: variables of the shell.
         codepage: WINRS_CODEPAGE of the shell (437 unless the client chose one).
         console_stdin: WINRS_CONSOLEMODE_STDIN: standard input is a console and nothing the client sends is seen.
-        cancelled: set by Signal (terminate, ctrl_c, ctrl_break), by Delete of the shell and by the end of the server.
+        cancelled: set by Signal (terminate, ctrl_c, ctrl_break), by Delete of the shell, when it times out, and by the end of the server.
+        lifetime: ends at the same time; what the evaluator does in its thread depends on it.
     """
 
     def __init__(self, line: str, user: str, environment: dict[str, str], codepage: int, console_stdin: bool,
@@ -41,6 +45,7 @@ class RemoteCommand:
         self.codepage = codepage
         self.console_stdin = console_stdin
         self.cancelled = threading.Event()
+        self.lifetime = Lifetime()
         self._record = record
         self._changed = threading.Condition()
         self._input = bytearray()
@@ -100,6 +105,7 @@ class RemoteCommand:
             self.cancelled.set()
             self._removed = self._removed or remove
             self._changed.notify_all()
+        self.lifetime.kill()
 
     def receive(self, timeout: float, limit: int) -> tuple[list[tuple[str, bytes]], int | None]:
         """Wait for output or the end.
@@ -148,13 +154,16 @@ Evaluator = Callable[[RemoteCommand], int]
 
 @dataclass
 class Shell:
-    """One WinRS shell. `owner` is the account it belongs to."""
+    """One WinRS shell. `owner` is the account it belongs to; it ends after `idle_seconds` without a request."""
 
     shell_id: str
     owner: str
     user: str
     environment: dict[str, str]
     codepage: int
+    idle_seconds: float = DEFAULT_IDLE_SECONDS
+    used: float = field(default_factory=time.monotonic)
+    waiting: int = 0  # Receives that are being answered: a shell that somebody listens to is not idle
     commands: dict[str, RemoteCommand] = field(default_factory=dict)
 
 
@@ -163,7 +172,7 @@ def _new_id() -> str:
 
 
 class Shells:
-    """All shells of one server; thread safe."""
+    """All shells of one server; thread safe. What runs in a shell dies with it (see lab.lifetime)."""
 
     def __init__(self, evaluator: Evaluator, log: RequestLog) -> None:
         self._evaluator = evaluator
@@ -171,14 +180,35 @@ class Shells:
         self._lock = threading.Lock()
         self._shells: dict[str, Shell] = {}
         self._threads: set[threading.Thread] = set()
+        self._sweeping = threading.Event()
+        #: seconds for shells whose client names none; None: DEFAULT_IDLE_SECONDS
+        self.idle_seconds: float | None = None
 
-    def open(self, owner: str, user: str, environment: dict[str, str], codepage: int) -> Shell:
-        """Make a shell."""
-        shell = Shell(_new_id(), owner, user, environment, codepage)
+    def open(self, owner: str, user: str, environment: dict[str, str], codepage: int, idle_seconds: float | None = None) -> Shell:
+        """Make a shell; it ends after `idle_seconds` without a request (None: as the listener is set up)."""
+        if idle_seconds is None:
+            idle_seconds = self.idle_seconds
+        shell = Shell(_new_id(), owner, user, environment, codepage, DEFAULT_IDLE_SECONDS if idle_seconds is None else idle_seconds)
         with self._lock:
             self._shells[shell.shell_id] = shell
         self._log.count(shells_opened=1)
+        if idle_seconds is not None:
+            threading.Thread(target=self._end_when_idle, args=(shell,), name="wsman idle shell", daemon=True).start()
         return shell
+
+    def open_now(self) -> int:
+        """How many shells are open."""
+        with self._lock:
+            return len(self._shells)
+
+    def _end_when_idle(self, shell: Shell) -> None:
+        while True:
+            left = shell.idle_seconds if shell.waiting else shell.used + shell.idle_seconds - time.monotonic()
+            if left <= 0:
+                self.close(shell)
+                return
+            if self._sweeping.wait(left) or shell.shell_id not in self._shells:
+                return
 
     def get(self, shell_id: str, owner: str) -> Shell:
         """The shell of this identifier. Raises the unknown shell fault, also for somebody else's shell."""
@@ -187,6 +217,7 @@ class Shells:
         # assumption: another user's shell is simply not found
         if shell is None or shell.owner != owner:
             raise soap.unknown_shell(shell_id)
+        shell.used = time.monotonic()
         return shell
 
     def close(self, shell: Shell) -> None:
@@ -231,6 +262,7 @@ class Shells:
         """Cancel everything and give the evaluators a moment to end; those that do not are left to die with the process."""
         with self._lock:
             shells, threads = list(self._shells.values()), list(self._threads)
+        self._sweeping.set()
         for shell in shells:
             self.close(shell)
         deadline = time.monotonic() + _STOP_PATIENCE
@@ -240,8 +272,13 @@ class Shells:
     def _run(self, command: RemoteCommand) -> None:
         exit_code = 1
         try:
-            exit_code = int(self._evaluator(command))
+            with living(command.lifetime):
+                exit_code = int(self._evaluator(command))
+        except Killed:
+            pass
         except Exception as error:
+            if command.lifetime.killed:  # whatever a killed process leaves its evaluator with
+                return
             # Only type and places: a message or a value might hold a secret.
             places = "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
             self._log.failure(f"{type(error).__name__} at {places}")

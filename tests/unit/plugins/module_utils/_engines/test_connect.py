@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import Probe
-from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import ConnectEngine, version_numbers
+from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import ConnectEngine, retirement, version_numbers
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import Answer
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._clock import ClockLead
 
 RUNNING, STOPPED = 4, 1
 
@@ -34,19 +34,27 @@ def probe(bits: int = 64, lead: float = 0.0, took: float = 0.0, way: float = 0.0
         **changes,
     }
     clock = datetime.now(timezone.utc) + timedelta(seconds=lead)
-    answered = time.monotonic()
-    answer = Answer(data, clock, int(took * 1000), bits, answered - took - way, answered)
+    asked = datetime.now(timezone.utc).timestamp() - took - way
 
     class Shell:
-        def call(self, *_arguments: Any, **_options: Any) -> Answer:
-            return answer
+        def call(self, *_arguments: Any, shape: Any, **_options: Any) -> Answer:
+            told = ClockLead.measured(clock.timestamp(), asked, asked + took + way, took)
+            return Answer(shape(data, "the answer"), clock, told, bits)
 
     return ConnectEngine().probe(Shell(), history_seconds=60)  # type: ignore[arg-type]
 
 
 def error(name: str, hresult: int = -2146233088) -> dict[str, Any]:
     """An error object as the envelope makes it."""
-    return {"type": name, "hresult": hresult, "causes": [{"type": name, "hresult": hresult}], "message": "Worte"}
+    return {
+        "type": name,
+        "hresult": hresult,
+        "causes": [{"type": name, "hresult": hresult}],
+        "message": "Worte",
+        "error_id": "",
+        "category": "",
+        "script_stack": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,9 +64,22 @@ def error(name: str, hresult: int = -2146233088) -> dict[str, Any]:
         ({"bits": 32}, "module_missing"),
         ({"services": {"ADSync": STOPPED}}, "service_stopped"),
         ({"problems": {"module": error("System.IO.FileNotFoundException")}}, "module_missing"),
-        ({"problems": {"module": error("System.ServiceModel.EndpointNotFoundException")}}, "module_missing"),
+        ({"problems": {"module": error("System.ServiceModel.EndpointNotFoundException")}}, "engine_error"),
+        ({"problems": {"module": error("System.Management.Automation.ItemNotFoundException")}}, "module_missing"),
+        ({"problems": {"scheduler": error("System.Something")}}, "engine_error"),
+        (
+            {"version": "1.1.105.0", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
+            "engine_error",
+        ),
+        (
+            {"version": "", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
+            "engine_unsupported",
+        ),
         ({"problems": {"module": error("System.Management.Automation.CommandNotFoundException")}}, "module_missing"),
-        ({"problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}}, "engine_unsupported"),
+        (
+            {"version": "1.0.9131.0", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
+            "engine_unsupported",
+        ),
         ({"problems": {"scheduler": error("System.ServiceModel.EndpointNotFoundException")}}, "engine_access_denied"),
         (
             {"services": {"ADSync": None}, "problems": {"scheduler": error("System.ServiceModel.EndpointNotFoundException")}},
@@ -73,12 +94,41 @@ def test_what_blocks_the_engine(changes: dict[str, Any], reason: str | None) -> 
     assert (blocker.reason if blocker else None) == reason
 
 
+@pytest.mark.parametrize("service", [RUNNING, None], ids=["running", "not listed"])
+@pytest.mark.parametrize("part", ["module", "scheduler"])
+@pytest.mark.parametrize(
+    "code", [0x80080005, 0x80070422, 0x80070426, 0x8007045B, 0x800706BA, 0x800706BE, 0x80010108, 0x800401FD, 0x8007041D, 0x8007042C]
+)
+def test_a_service_that_is_or_goes_down_is_told_as_such(code: int, part: str, service: int | None) -> None:
+    gone = error("System.Runtime.InteropServices.COMException", code - (1 << 32))
+    blocker = probe(services={"ADSync": service}, problems={part: gone}).blocker
+    assert blocker is not None
+    assert blocker.reason == "service_stopped"
+    assert f"0x{code:08X}" in blocker.message
+
+
+def test_an_unknown_error_is_told_as_what_it_is() -> None:
+    blocker = probe(problems={"scheduler": error("Vendor.StrangeException", -2146233000)}).blocker
+    assert blocker is not None
+    assert blocker.reason == "engine_error"
+    assert "Vendor.StrangeException, 0x80131558" in blocker.message
+    assert "installation" not in blocker.remedy
+
+
 @pytest.mark.parametrize("lead", [0.0, 900.0, -900.0])
 @pytest.mark.parametrize("took", [0.0, 20.0])
 @pytest.mark.parametrize("way", [0.0, 3.0])
-def test_the_lead_of_the_clock_is_never_told_too_low(lead: float, took: float, way: float) -> None:
-    told = probe(lead=lead, took=took, way=way).server_lead
-    assert told == pytest.approx(lead + way, abs=0.5), "what was spent on the way may all have been spent before the script"
+def test_the_lead_of_the_clock_is_an_interval(lead: float, took: float, way: float) -> None:
+    told = probe(lead=lead, took=took, way=way).lead
+    assert told.high == pytest.approx(lead + way, abs=0.5), "what was spent on the way may all have been spent before the script"
+    assert told.low == pytest.approx(lead, abs=0.5), "or all of it behind"
+
+
+def test_two_exchanges_narrow_the_interval_and_a_clock_that_was_set_begins_anew() -> None:
+    slow, quick = ClockLead(0.0, 4.0), ClockLead(-0.1, 0.3)
+    assert slow.narrowed(quick) == ClockLead(0.0, 0.3)
+    assert slow.narrowed(ClockLead(3600.0, 3601.0)) == ClockLead(3600.0, 3601.0)
+    assert (slow.middle, slow.width) == (2.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +143,10 @@ def test_the_lead_of_the_clock_is_never_told_too_low(lead: float, took: float, w
 )
 def test_a_run_is_over_when_its_end_does_not_lie_before_its_start(ended: str | None, over: bool) -> None:
     run = {"connector": "corp.example", "connector_id": "AB", "profile": "Delta Import", "number": 1, "result": "success", "steps": []}
-    history = {"runs": [{**run, "started": "2026-11-24T12:00:00.0000000Z", "ended": ended}], "events": None}
-    (read,) = probe(history=history).history.runs or []
+    now = "2026-11-24T13:00:00.0000000Z"
+    first = probe(history={"at": now, "runs": [{**run, "started": "2026-11-24T12:00:00.0000000Z", "ended": ended}]})
+    assert first.history is not None
+    (read,) = first.history.runs or ()
     assert (read.ended is not None) is over
     assert (read.kind, read.on_directory, read.connector_id) == ("import", True, "ab")
 
@@ -112,3 +164,15 @@ def test_services_are_told_as_words() -> None:
 )
 def test_version_numbers(version: str | None, numbers: tuple[int, ...] | None) -> None:
     assert version_numbers(version) == numbers
+
+
+@pytest.mark.parametrize(
+    ("version", "day", "support"),
+    [
+        ("2.5.78.0", date(2026, 9, 30), "supported"), ("2.5.78.0", date(2026, 10, 1), "refused"), ("2.5.79.0", date(2027, 1, 1), "supported"),
+        ("2.6.92.0", date(2026, 11, 24), "supported"), (None, date(2026, 11, 24), "unknown"), ("garbage", date(2026, 11, 24), "unknown"),
+        ("1.6.16", date(2026, 11, 24), "refused"),
+    ],
+)  # fmt: skip
+def test_retirement(version: str | None, day: date, support: str) -> None:
+    assert retirement(version, day)[0] == support

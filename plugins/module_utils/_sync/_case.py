@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""One decision: what is wanted, what is known, and what follows from both. Pure; private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from .._failure import HybridIdentityError
+from ._desired import DesiredCycle
+from ._observed import LOST, Observed, watermark
+from ._preflight import require_ready
+from ._proof import SETTLED, Proof, known_runs, prove
+
+#: seconds within which an accepted start has to show itself
+CONFIRM = 15.0
+#: seconds for which a start is watched on the server: longer than other looks, so that a usual delta in a small tenant ends within it
+START_SLICE = 24.0
+#: seconds for which an engine has to be idle until a cycle that the history shows incomplete counts as cut short
+IDLE_FOR_CERTAIN = 5.0
+#: the same where the history shows a run that goes on: some have been left behind by a service that died
+IDLE_FOR_LEFTOVERS = 15.0
+#: how often a start that is refused although nothing runs is asked again
+REFUSALS = 3
+#: seconds for which looks may fail after a start: the service, or the server, may come back
+TROUBLE = 60.0
+TROUBLE_PAUSE = 3.0
+#: seconds by which a watermark may lie ahead of the server's clock: another clock, and no future
+AHEAD = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One decision: what is wanted, what is known, and what follows from both."""
+
+    desired: DesiredCycle
+    seen: Observed
+
+    @cached_property
+    def proof(self) -> Proof:
+        """What is proven."""
+        return prove(self.desired, self.seen)
+
+    @cached_property
+    def since(self) -> datetime:
+        """The watermark on the server's clock."""
+        return watermark(self.desired.since, self.seen.lead)
+
+    @cached_property
+    def blocked(self) -> HybridIdentityError | None:
+        """Why nothing may be started here."""
+        return require_ready(self.seen.probe, self.seen.state, on_staging=self.desired.on_staging, on_disabled=self.desired.on_disabled)
+
+    @property
+    def requested(self) -> bool:
+        """A start of ours may have been carried out."""
+        return self.seen.request is not None and self.seen.request.counts
+
+    @property
+    def pending(self) -> bool:
+        """There is a cycle, ours or one that is awaited, whose end is of interest."""
+        return self.requested or self.seen.awaited is not None
+
+    @property
+    def time_is_over(self) -> bool:
+        """Nothing new is begun."""
+        return self.seen.time_left <= 0
+
+    @property
+    def readable(self) -> bool:
+        """The runs have been read since the engine came to rest."""
+        return self.seen.history_is_fresh and known_runs(self.seen) is not None
+
+    @property
+    def conclusive(self) -> bool:
+        """They were read when it had been at rest for so long that what they lack will not come any more."""
+        history, idle_since = self.seen.history, self.seen.idle_since
+        return self.readable and history is not None and idle_since is not None and (history.at - idle_since).total_seconds() >= self.rest
+
+    @property
+    def may_read(self) -> bool:
+        """The runs can be read by the local route only, and nothing has been read since the newest look."""
+        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
+
+    @property
+    def may_read_for_cover(self) -> bool:
+        """The same, and the last reading lies before what the engine does now."""
+        history, since = self.seen.history, self.seen.active_since or self.seen.idle_since
+        stale = history is None or history.runs is None or (since is not None and history.at < since)
+        return self.may_read and stale
+
+    @property
+    def seen_of_it(self) -> bool:
+        """Something was seen of the cycle that is pending: activity, or runs."""
+        return self.seen.cycle_seen is not None or self.proof.cycle is not None or self.seen.awaited is not None
+
+    @property
+    def since_request(self) -> float:
+        """Seconds between the start and the newest look."""
+        return (self.seen.state.at - self.seen.request.at).total_seconds() if self.seen.request else 0.0
+
+    @property
+    def may_be_covered(self) -> bool:
+        """A cycle of somebody else may have carried it: the moment lies before the task, or a rest was seen since."""
+        rested = self.seen.idle_before is not None and self.seen.idle_before >= self.since
+        return self.desired.looks_back or self.desired.min_interval > 0 or (self.seen.state.active and rested)
+
+    @property
+    def rest(self) -> float:
+        """Seconds for which the engine has to be idle until what is known of the pending cycle is all there will be."""
+        if not self.readable:
+            return SETTLED if self.seen.state.in_progress is not None else IDLE_FOR_CERTAIN
+        cycle = self.proof.cycle
+        return IDLE_FOR_LEFTOVERS if cycle is not None and cycle.running else IDLE_FOR_CERTAIN
+
+    @property
+    def ended_for_certain(self) -> bool:
+        """An engine without a flag for cycles looks idle between any two steps: there a rest has to last."""
+        return self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN
+
+    @property
+    def may_still_begin(self) -> bool:
+        """A start was sent so short a while ago that nothing need have been seen of it."""
+        return self.requested and not self.seen_of_it and self.since_request < CONFIRM
+
+    @property
+    def confirm_left(self) -> float:
+        """Seconds for which it may still begin."""
+        return max(CONFIRM - self.since_request, 1.0)
+
+    @property
+    def start_pace(self) -> tuple[float, float]:
+        """For how long a start is watched, and for how long it may take to begin, in seconds."""
+        return (START_SLICE if self.desired.wait else CONFIRM), CONFIRM
+
+    @property
+    def what(self) -> str:
+        """The pending cycle, in words."""
+        return f"the {self.desired.type} cycle" if self.requested else "the running cycle, which covers it,"
+
+    @property
+    def asked(self) -> str:
+        """What was sent, in front of a failure: it comes first."""
+        request = self.seen.request
+        if request is None or not request.counts:
+            return ""
+        if request.answer == LOST:
+            return "A start was sent, and its answer was lost, so it may have been carried out. "
+        return "The engine accepted the start. "

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""What is asked of a synchronisation task. Pure; private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class DesiredCycle:
+    """A cycle that has carried what was in the directory at a moment.
+
+    since is on the caller's clock, aware; looks_back says that it lies before the task, so that something may have covered
+    it already. Durations are in seconds.
+    """
+
+    since: datetime
+    looks_back: bool = False
+    full: bool = False
+    wait: bool = True
+    wait_timeout: float = 1800
+    wait_sleep: float = 1
+    fail_on: str = "stopped"
+    on_staging: str = "refuse"
+    on_disabled: str = "refuse"
+    min_interval: float = 0
+    check_mode: bool = False
+
+    @property
+    def type(self) -> str:
+        """delta or full."""
+        return "full" if self.full else "delta"
+
+
+def history_seconds(desired: DesiredCycle, now: datetime) -> float:
+    """How far back the first look at the run history has to reach (seconds), with room for clocks and for the interval guard."""
+    return max((now - desired.since).total_seconds(), desired.min_interval, 0.0) + 300
