@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import Any, Mapping, Sequence
 
+from .._printable import printable
 from ._run import both_clocks, local_text
 from ._verdict import STAGES, WORDS
 
@@ -163,7 +164,7 @@ def _harmless(text: str) -> str:
 
 
 def _fit(text: str, most: int) -> str:
-    text = "".join(map(_visible, text))
+    text = printable(text, limit=most)
     if _width(text) <= most:
         return text
     while _width(text) > most - 3:
