@@ -292,6 +292,24 @@ def test_defaults_are_for_those_who_are_new(estate: Estate, tmp_path: Path) -> N
     assert user["usageLocation"] == "AT"
 
 
+def test_namesakes_of_one_table_and_cells_that_clear(estate: Estate, tmp_path: Path) -> None:
+    rows = ("Anna;Twin;twin.one@lab.example;;;;", "Anna;Twin;twin.two@lab.example;;;;")
+    for _run in range(2):
+        done = onboard(estate, tmp_path, onboarding_csv=write(tmp_path, *rows))
+        assert done.returncode == 0, done.stdout
+    names = sorted(find(estate, f"twin.{number}@lab.example").dn for number in ("one", "two"))
+    assert names == [f"CN=Anna Twin (twin.two),{STAFF_OU}", f"CN=Anna Twin,{STAFF_OU}"]
+    head = "upn;phone;manager;display_name\n"
+    done = onboard(estate, tmp_path, onboarding_csv=write(tmp_path, "twin.one@lab.example;+49 1;maria.huber;", head=head))
+    assert done.returncode == 0, done.stdout
+    entry = find(estate, "twin.one@lab.example", "telephoneNumber", "manager", "displayName")
+    assert entry.text("telephoneNumber") == "+49 1" and entry.text("manager")
+    done = onboard(estate, tmp_path, onboarding_csv=write(tmp_path, "twin.one@lab.example;-;-;", head=head))
+    assert done.returncode == 0, done.stdout
+    entry = find(estate, "twin.one@lab.example", "telephoneNumber", "manager", "displayName")
+    assert (entry.text("telephoneNumber"), entry.text("manager"), entry.text("displayName")) == (None, None, "Anna Twin")
+
+
 # -- other ways to say it
 
 
