@@ -98,6 +98,8 @@ _TABLE: tuple[_Row, ...] = (
     _Row(r"No route to host|Network is unreachable", Unreachable, "There is no way through the network to {where}", "Check routes, VPN and firewall."),
     _Row(r"ConnectTimeout|connection attempt timed out|timed out\. \(connect timeout|Connection timed out|Operation timed out", Unreachable,
          "{where} did not answer: the connection timed out", "Check the address, and that no firewall swallows the connection."),
+    _Row(r"ReadTimeout|Read timed out|read operation timed out|handshake operation timed out", Unreachable, "{where} takes the connection, but does not answer",
+         "Check the port, and that the WinRM service is not hanging on the server."),
     _Row(r"Code (?P<words>404|405|411|502|503)\b", Unreachable, "Something answers at {where}, but it is no WinRM listener that works (http status {words})",
          "Check the port, and what else listens there; if it is the right one, look whether the WinRM service runs."),
 )  # fmt: skip
@@ -129,7 +131,8 @@ def explain(text: str, settings: Settings, *, interrupted: bool, speaks_tls: Cal
     kind = ConnectionBroken if interrupted else Unreachable
     if _CUT_OFF.search(text):
         return kind(f"No connection to {settings.where}: it ended before the server had answered.")
-    return kind(f"No connection to {settings.where}: {tidy(text) or 'no reason given'}.")
+    innermost = re.sub(r" \(\w+\)$", "", text.strip().rsplit("\n", 1)[-1])
+    return kind(f"No connection to {settings.where}: {tidy(innermost) or 'no reason given'}.")
 
 
 def words_of(error: BaseException) -> str:

@@ -120,17 +120,12 @@ class WinrmTransport:
                 # A shell that is opened too late is not lost: the thread deletes it.
                 in_time(lambda: self._open_shell(session, deadline), timeout + _GRACE, ends_well=True)
             return in_time(lambda: self._carry(session, command_line, standard_input, deadline), deadline.left() + _GRACE)
-        except TransportError:
+        except BaseException as error:
             self._give_up(session)
-            raise
-        except TimeIsOver as error:
-            self._give_up(session)
-            raise self._late(session, timeout) from error
-        except TooLarge as error:
-            self._give_up(session)
-            raise ConnectionBroken(f"What came from {self._options.endpoint} had no end: the call was given up.") from error
-        except BaseException:
-            self._give_up(session)
+            if isinstance(error, TimeIsOver):
+                raise self._late(session, timeout) from error
+            if isinstance(error, TooLarge):
+                raise ConnectionBroken(f"What came from {self._options.endpoint} had no end: the call was given up.") from error
             raise
 
     def _late(self, session: _Session, timeout: float) -> TransportError:
