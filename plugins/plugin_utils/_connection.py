@@ -105,7 +105,8 @@ class ConnectionTransport:
     def _late(self, timeout: float) -> TransportError:
         if not self._connected_before:
             return Unreachable(
-                f"{self._label} did not let the connection be made within {timeout:.0f} s. The attempt was abandoned; the connection plugin would have waited longer."
+                f"{self._label} did not let the connection be made within {timeout:.0f} s. The attempt was abandoned; "
+                "the connection plugin would have waited longer."
             )
         return ConnectionBroken(
             f"The call to {self._label} did not end within its {timeout:.0f} s. It was abandoned; the connection plugin would have waited longer."
