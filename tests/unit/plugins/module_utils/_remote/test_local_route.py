@@ -31,7 +31,6 @@ class _Server:
     """Answers each call as told: an exception is raised, anything else is the outer script's data; when they are used up the inner script answers."""
 
     warnings: list[str] = []
-    inner_answers = object()
 
     def __init__(self, *answers: Any, inner: Any = None) -> None:
         self.answers, self.inner = list(answers), inner
@@ -43,10 +42,11 @@ class _Server:
         parameters = {key: self._plain(value) for key, value in document["parameters"].items()}
         self.asked.append(parameters)
         self.timeouts.append(timeout)
-        answer: Any = self.answers.pop(0) if self.answers else self.inner_answers
-        if isinstance(answer, Exception):
-            raise answer
-        if answer is self.inner_answers:
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+        else:
             marker = json.loads(parameters["request"])["marker"]
             answer = {"answered": True, "text": marker + json.dumps(self._envelope(self.inner)) + marker}
         text = document["marker"] + json.dumps(self._envelope(answer)) + document["marker"]
