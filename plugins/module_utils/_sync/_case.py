@@ -22,6 +22,8 @@ START_SLICE = 24.0
 IDLE_FOR_CERTAIN = 5.0
 #: the same where the history shows a run that goes on: some have been left behind by a service that died
 IDLE_FOR_LEFTOVERS = 15.0
+#: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
+LOCAL_SECONDS = 3.0
 #: how often a start that is refused although nothing runs is asked again
 REFUSALS = 3
 #: seconds for which looks may fail after a start: the service, or the server, may come back
@@ -82,7 +84,7 @@ class Case:
     @property
     def may_read(self) -> bool:
         """The runs can be read by the local route only, and nothing has been read since the newest look."""
-        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
+        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look and self.seen.time_left >= LOCAL_SECONDS
 
     @property
     def may_read_for_cover(self) -> bool:
