@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.certificates import make_authority
 from lab.clock import Clock
+from lab.connect import ConnectServer
 from lab.engines import SyncServer, make_server
 from lab.powershell.runner import find_powershell
 from lab.windows.host import WindowsHost
@@ -133,7 +134,8 @@ class Estate:
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
-        self.sync.break_connection = self._break_connection
+        if isinstance(self.sync, ConnectServer):
+            self.sync.break_connection = self._break_connection
 
     def stop(self) -> None:
         """Stop everything, the newest part first."""
