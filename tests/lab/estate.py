@@ -45,7 +45,7 @@ def default_cache() -> Path:
 class EstateOptions:
     """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one.
 
-    engine: a name of lab.engines.ENGINES; connect: options of its server.
+    engine: a name of lab.engines.ENGINES; connect: options of its server. ssh: the sync server listens for ssh, too.
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -62,6 +62,7 @@ class EstateOptions:
     coverage: str | None = None
     connect: dict[str, Any] = field(default_factory=dict)
     engine: str = "connect"
+    ssh: bool = False
 
 
 class Estate:
@@ -73,6 +74,7 @@ class Estate:
         self.faults = Faults()
         self.directory: Any = None
         self.tenant: Any = None
+        self.ssh: Any = None
         self.sync: SyncServer
         self.host: WindowsHost
         self.wsman: WsmanServer
@@ -134,6 +136,15 @@ class Estate:
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
+        if options.ssh:
+            from lab.ssh import SshServer, make_keys
+
+            keys = make_keys(options.cache / "ssh")
+            self.ssh = SshServer(
+                self.host.evaluate, passwords, keys, faults=self.faults, domain=DOMAIN, ssh_denied=REMOTING_DENIED
+            )
+            self.ssh.start()
+            stack.callback(self.ssh.stop)
         if isinstance(self.sync, ConnectServer):
             self.sync.break_connection = self._break_connection
 
@@ -143,7 +154,9 @@ class Estate:
 
     def _break_connection(self, name: str, details: dict[str, Any]) -> None:
         if name == "cut":
-            self.wsman.cut_connections(float(details.get("refuse", 0.0)))
+            for listener in (self.wsman, self.ssh):
+                if listener is not None:
+                    listener.cut_connections(float(details.get("refuse", 0.0)))
         else:
             self.faults.arm(name, **details)
 

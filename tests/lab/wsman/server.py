@@ -17,7 +17,7 @@ from lab.wsman import http
 from lab.wsman.accounts import Accounts
 from lab.wsman.faults import Faults
 from lab.wsman.log import RequestLog
-from lab.wsman.service import WinrsService
+from lab.wsman.service import Services, WinrsService
 from lab.wsman.session import Session
 from lab.wsman.shell import Evaluator, Shells
 
@@ -70,7 +70,9 @@ class WsmanServer:
         self._certificate = certificate
         self._accounts = Accounts(users, domain, remoting_denied)
         self._shells = Shells(evaluator, self.log)
-        self._service = WinrsService(self._shells, self._accounts)
+        from lab.psrp.service import PsrpService  # it is built on this package
+
+        self._service = Services(WinrsService(self._shells, self._accounts), PsrpService(self._shells, self._accounts, self.log))
         self._tls: ssl.SSLContext | None = None
         self._binding: bytes | None = None
         self._stopping = threading.Event()

@@ -15,7 +15,7 @@ from lab.wsman.faults import Fault, Faults
 from lab.wsman.http import Request, Response
 from lab.wsman.log import RequestLog
 from lab.wsman.sealing import CONTENT_TYPE, BadSeal, is_sealed, seal, unseal
-from lab.wsman.service import WinrsService
+from lab.wsman.service import Services
 
 _SOAP_FAULTS = {"operation_timeout": soap.timed_out, "quota": soap.quota, "busy": soap.busy}
 
@@ -33,7 +33,7 @@ class Session:
     """
 
     def __init__(
-        self, service: WinrsService, accounts: Accounts, faults: Faults, log: RequestLog, stopping: threading.Event, binding: bytes | None
+        self, service: Services, accounts: Accounts, faults: Faults, log: RequestLog, stopping: threading.Event, binding: bytes | None
     ) -> None:
         self._service = service
         self._faults = faults
