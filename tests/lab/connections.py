@@ -37,6 +37,22 @@ def _winrm(transport: str, *, tls: bool = False) -> Callable[[Estate, str, str],
     return variables
 
 
+def _winrm_certificate(estate: Estate, user: str, password: str) -> dict[str, Any]:
+    certificate = estate.client_certificate(user if _is_right(user, password) else "svc-unmapped")
+    return {
+        **estate.connection_variables(user=user, transport="certificate", tls=True),
+        "ansible_winrm_cert_pem": str(certificate.certificate_path),
+        "ansible_winrm_cert_key_pem": str(certificate.key_path),
+    }
+
+
+def _is_right(user: str, password: str) -> bool:
+    """Whether to take the right key or certificate, where one stands for the password."""
+    from lab.estate import ACCOUNTS
+
+    return password == ACCOUNTS[user][0]
+
+
 def _psrp(auth: str, *, tls: bool = False) -> Callable[[Estate, str, str], dict[str, Any]]:
     def variables(estate: Estate, user: str, password: str) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -57,13 +73,11 @@ def _psrp(auth: str, *, tls: bool = False) -> Callable[[Estate, str, str], dict[
 
 def _ssh(default_shell: str) -> Callable[[Estate, str, str], dict[str, Any]]:
     def variables(estate: Estate, user: str, password: str) -> dict[str, Any]:
-        from lab.estate import ACCOUNTS
         from lab.ssh import make_keys
 
         estate.ssh.default_shell = default_shell
         keys = make_keys(estate.options.cache / "ssh")
         known = keys.known_hosts(estate.ssh.port, Path(estate.host.temp))
-        right = password == ACCOUNTS[user][0]
         return {
             "ansible_connection": "ssh",
             "ansible_host": "127.0.0.1",
@@ -71,7 +85,7 @@ def _ssh(default_shell: str) -> Callable[[Estate, str, str], dict[str, Any]]:
             "ansible_shell_type": default_shell,
             "ansible_user": user,
             # A key stands for the password: older releases of ansible-core need a program for passwords that is not everywhere.
-            "ansible_ssh_private_key_file": str(keys.client if right else keys.stranger),
+            "ansible_ssh_private_key_file": str(keys.client if _is_right(user, password) else keys.stranger),
             # No settings of the machine that the tests run on, and no connection that outlives them.
             "ansible_ssh_args": f"-F /dev/null -o UserKnownHostsFile={known} -o IdentitiesOnly=yes -o ControlMaster=no",
         }
@@ -82,8 +96,11 @@ def _ssh(default_shell: str) -> Callable[[Estate, str, str], dict[str, Any]]:
 CONNECTIONS: dict[str, Connection] = {
     "winrm basic": Connection("winrm", (), _winrm("basic", tls=True)),
     "winrm ntlm": Connection("winrm", (), _winrm("ntlm")),
+    "winrm certificate": Connection("winrm", (), _winrm_certificate),
+    "winrm credssp": Connection("winrm", ("requests_credssp",), _winrm("credssp")),
     "psrp basic": Connection("psrp", ("pypsrp",), _psrp("basic", tls=True)),
     "psrp ntlm": Connection("psrp", ("pypsrp",), _psrp("ntlm")),
+    "psrp credssp": Connection("psrp", ("pypsrp", "requests_credssp"), _psrp("credssp")),
     "ssh cmd": Connection("ssh", ("asyncssh",), _ssh("cmd")),
     "ssh powershell": Connection("ssh", ("asyncssh",), _ssh("powershell")),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.certificates import make_authority
+from lab.certificates import Certificate, make_authority
 from lab.clock import Clock
 from lab.connect import ConnectServer
 from lab.engines import SyncServer, make_server
@@ -132,7 +132,13 @@ class Estate:
         self.host.start()
         passwords = {name: account[0] for name, account in ACCOUNTS.items()}
         self.wsman = WsmanServer(
-            self.host.evaluate, passwords, certificate=certificate, faults=self.faults, domain=DOMAIN, remoting_denied=REMOTING_DENIED
+            self.host.evaluate,
+            passwords,
+            certificate=certificate,
+            faults=self.faults,
+            domain=DOMAIN,
+            remoting_denied=REMOTING_DENIED,
+            certificate_users={f"{name}@lab.test": name for name in ACCOUNTS},
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
@@ -191,6 +197,11 @@ class Estate:
         if tls:
             variables["ansible_winrm_ca_trust_path"] = self.authority_path
         return variables
+
+    def client_certificate(self, user: str) -> Certificate:
+        """A client's certificate for user@lab.test; the listener knows those of its accounts."""
+        folder = self.options.cache / "clients"
+        return make_authority(self.options.cache / "authority").issue([], [], folder / user, user=f"{user}@lab.test")
 
     def server_options(self, *, user: str = "svc-sync", tls: bool = False, authentication: str = "ntlm") -> dict[str, Any]:
         """Options of the dirsync modules for the transport from localhost."""
