@@ -42,7 +42,9 @@ def describe(connection: Any, label: str) -> Described:
 def _describe_ssh(connection: Any, label: str) -> Described:
     warnings = []
     if _option(connection, "host_key_checking") is False:
-        warnings.append(f"The host key of {label} is not checked, so another machine can stand in for it: set ansible_host_key_checking to true.")
+        warnings.append(
+            f"The host key of {label} is not checked, so another machine can stand in for it: set ansible_host_key_checking to true."
+        )
     settings = _settings(connection, label, "ansible_ssh_common_args", "ansible_port to that of sshd", "ansible_port to that of sshd")
     return Described(settings, tuple(warnings), None, connects_each_time=True)
 

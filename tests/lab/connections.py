@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab import kerberos
+
 if TYPE_CHECKING:
     from lab.estate import Estate
-
-#: what a machine needs for Kerberos; its Python parts are built where they are installed
-KERBEROS_PACKAGES = "libkrb5-dev krb5-user gcc python3-dev"
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,21 @@ def _winrm(transport: str, *, tls: bool = False) -> Callable[[Estate, str, str],
         return {**estate.connection_variables(user=user, transport=transport, tls=tls), "ansible_password": password}
 
     return variables
+
+
+def _winrm_kerberos(estate: Estate, user: str, password: str) -> dict[str, Any]:
+    return {
+        **_winrm("kerberos")(estate, user, password),
+        "ansible_user": f"{user}@{kerberos.REALM}",
+        # The server is an address here, and tickets are for names.
+        "ansible_winrm_kerberos_hostname_override": kerberos.SERVER,
+        "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
+    }
+
+
+def _psrp_kerberos(estate: Estate, user: str, password: str) -> dict[str, Any]:
+    named = {"ansible_user": f"{user}@{kerberos.REALM}", "ansible_psrp_negotiate_hostname_override": kerberos.SERVER}
+    return {**_psrp("kerberos")(estate, user, password), **named}
 
 
 def _winrm_certificate(estate: Estate, user: str, password: str) -> dict[str, Any]:
@@ -97,9 +111,11 @@ CONNECTIONS: dict[str, Connection] = {
     "winrm basic": Connection("winrm", (), _winrm("basic", tls=True)),
     "winrm ntlm": Connection("winrm", (), _winrm("ntlm")),
     "winrm certificate": Connection("winrm", (), _winrm_certificate),
+    "winrm kerberos": Connection("winrm", (), _winrm_kerberos),
     "winrm credssp": Connection("winrm", ("requests_credssp",), _winrm("credssp")),
     "psrp basic": Connection("psrp", ("pypsrp",), _psrp("basic", tls=True)),
     "psrp ntlm": Connection("psrp", ("pypsrp",), _psrp("ntlm")),
+    "psrp kerberos": Connection("psrp", ("pypsrp",), _psrp_kerberos),
     "psrp credssp": Connection("psrp", ("pypsrp", "requests_credssp"), _psrp("credssp")),
     "ssh cmd": Connection("ssh", ("asyncssh",), _ssh("cmd")),
     "ssh powershell": Connection("ssh", ("asyncssh",), _ssh("powershell")),
@@ -108,6 +124,8 @@ CONNECTIONS: dict[str, Connection] = {
 
 def missing(name: str) -> str:
     """Why a way cannot be gone on this machine; '' where it can."""
+    if name.endswith("kerberos") and kerberos.missing():
+        return f"not run: {kerberos.missing()}"
     lacking = [module for module in CONNECTIONS[name].needs if importlib.util.find_spec(module) is None]
     if name.startswith("ssh") and shutil.which("ssh") is None:
         lacking.append("ssh")

@@ -46,6 +46,7 @@ class EstateOptions:
     """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one.
 
     engine: a name of lab.engines.ENGINES; connect: options of its server. ssh: the sync server listens for ssh, too.
+    kerberos: the directory hands out tickets, and this process becomes a member of its realm (see lab.kerberos).
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -63,6 +64,7 @@ class EstateOptions:
     connect: dict[str, Any] = field(default_factory=dict)
     engine: str = "connect"
     ssh: bool = False
+    kerberos: bool = False
 
 
 class Estate:
@@ -99,12 +101,17 @@ class Estate:
         authority = make_authority(options.cache / "authority")
         certificate = authority.issue(["sync1.lab.test", "localhost", "login.lab.test"], ["127.0.0.1"], options.cache / "server")
         self.authority_path = str(authority.certificate_path)
-        if options.directory:
+        passwords = {name: account[0] for name, account in ACCOUNTS.items()}
+        if options.directory or options.kerberos:
             from lab.directory import SambaDirectory
 
-            self.directory = SambaDirectory(options.cache / "directory", authority, options.directory_address)
+            self.directory = SambaDirectory(options.cache / "directory", authority, options.directory_address, kerberos=options.kerberos)
             self.directory.start()
             stack.callback(self.directory.stop)
+            if options.kerberos:
+                from lab import kerberos
+
+                stack.enter_context(kerberos.realm(self.directory.configuration, self.directory.address, passwords))
         if options.tenant:
             from lab.entra import EntraServer
 
@@ -113,7 +120,7 @@ class Estate:
             stack.callback(self.tenant.stop)
         clock = Clock(options.clock_offset)
         settings = {"cycle_seconds": options.cycle_seconds, "language": options.language, **options.connect}
-        reader = self.directory.connector_reader() if self.directory else None
+        reader = self.directory.connector_reader() if options.directory else None
         self.sync = make_server(options.engine, clock, reader, self.tenant, settings)
         stack.callback(self.sync.stop)
         groups = {name: account[1] for name, account in ACCOUNTS.items()}
@@ -130,7 +137,6 @@ class Estate:
         )
         stack.callback(self.host.stop)
         self.host.start()
-        passwords = {name: account[0] for name, account in ACCOUNTS.items()}
         self.wsman = WsmanServer(
             self.host.evaluate,
             passwords,
@@ -146,9 +152,7 @@ class Estate:
             from lab.ssh import SshServer, make_keys
 
             keys = make_keys(options.cache / "ssh")
-            self.ssh = SshServer(
-                self.host.evaluate, passwords, keys, faults=self.faults, domain=DOMAIN, ssh_denied=REMOTING_DENIED
-            )
+            self.ssh = SshServer(self.host.evaluate, passwords, keys, faults=self.faults, domain=DOMAIN, ssh_denied=REMOTING_DENIED)
             self.ssh.start()
             stack.callback(self.ssh.stop)
         if isinstance(self.sync, ConnectServer):

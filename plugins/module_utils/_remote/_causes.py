@@ -78,7 +78,14 @@ _TABLE: tuple[_Row, ...] = (
     _Row(r"(auth method \w+ )?requires a (password|username)|No username or password|"
          r"both cert_pem and cert_key_pem must|cert_(key_)?pem file not found|Permission denied.*no password",
          NoCredentials, "There are no credentials for {where}: {words}", "Give {credentials}."),
-    _Row(r"Kerberos auth failure for principal.*|(Kerberos|SPNEGO|GSS)\w*(Exchange)?Error.*|"
+    _Row(r"Received (error status from the server|NTStatus in TSRequest)|Server did not response with a CredSSP token", AuthenticationFailed,
+         "{where} did not accept the credentials of {account} for CredSSP"),
+    _Row(r"The server did not response (CredSSP being an available authentication method|with one of the following authentication methods)",
+         AuthenticationFailed, "{where} does not offer the kind of authentication that this connection is set to",
+         "Set another one, or switch it on on the server (winrm get winrm/config/service/auth shows what is on; for CredSSP: "
+         "Enable-WSManCredSSP -Role Server)."),
+    _Row(r"Kerberos auth failure for principal.*|Preauthentication failed.*|Client ('\S+' )?not found in Kerberos database.*|Clock skew too great.*|"
+         r"Cannot (contact any|find) KDC for .*|Client's credentials have been revoked.*|(Kerberos|SPNEGO|GSS)\w*(Exchange)?Error.*|"
          r"Unspecified GSS failure.*|Server not found in Kerberos database.*|No Kerberos credentials available.*",
          AuthenticationFailed, "Kerberos did not let {account} in at {where}: {words}",
          "Check the realm, the clock, the service principal (the full name of the server, not its address) and the ticket or password."),

@@ -90,9 +90,7 @@ class PsrpService(WinrsService):
             shell.waiting -= 1
             shell.used = time.monotonic()
         whose = f' CommandId="{command_id}"' if command_id else ""
-        streams = "".join(
-            f'<rsp:Stream Name="stdout"{whose}>{base64.b64encode(data).decode()}</rsp:Stream>' for _name, data in chunks
-        )
+        streams = "".join(f'<rsp:Stream Name="stdout"{whose}>{base64.b64encode(data).decode()}</rsp:Stream>' for _name, data in chunks)
         if not command_id:
             return f"<rsp:ReceiveResponse>{streams}</rsp:ReceiveResponse>"
         state = "Running" if exit_code is None else "Done"

@@ -12,6 +12,7 @@ import binascii
 import functools
 import logging
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:  # 70 ms of import: only when the first NTLM client comes
     import spnego
 
 _HEADER = "WWW-Authenticate"
-_OFFERS = [(_HEADER, value) for value in ("Negotiate", "Kerberos", "CredSSP", 'Basic realm="WSMAN"')]
+#: what a listener can offer, by the words of winrm/config/service/auth
+OFFERS = {"Negotiate": "Negotiate", "Kerberos": "Kerberos", "CredSSP": "CredSSP", "Basic": 'Basic realm="WSMAN"'}
 #: the scheme of a client that shows a certificate in its TLS handshake
 MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
@@ -46,12 +48,14 @@ class ConnectionAuthentication:
         accounts: who may sign in.
         binding: application data of the channel binding ('tls-server-end-point:' + hash) on TLS, else None.
         client: the account that the certificate of the client stands for; '' without one.
+        offers: keys of OFFERS; None = all of them.
 
     Attributes:
         scheme: what the connection was authenticated with, in lower case.
     """
 
-    def __init__(self, accounts: Accounts, binding: bytes | None, client: str = "") -> None:
+    def __init__(self, accounts: Accounts, binding: bytes | None, client: str = "", offers: Collection[str] | None = None) -> None:
+        self._offers = {name.lower(): value for name, value in OFFERS.items() if offers is None or name in offers}
         self.scheme = ""
         self._client = client
         self._accounts = accounts
@@ -76,6 +80,8 @@ class ConnectionAuthentication:
             token = base64.b64decode(value.strip(), validate=True)
         except (binascii.Error, ValueError):
             return self.refuse()
+        if ("negotiate" if scheme.lower() == "ntlm" else scheme.lower()) not in self._offers:
+            return self.refuse()
         if scheme.lower() == "basic":
             return self._basic(token)
         if scheme.lower() in ("negotiate", "ntlm", "kerberos", "credssp"):
@@ -85,7 +91,7 @@ class ConnectionAuthentication:
     def refuse(self) -> Verdict:
         """Forget what was agreed and offer the schemes again."""
         self._handshake, self._user = None, ""
-        return Verdict(headers=list(_OFFERS))
+        return Verdict(headers=[(_HEADER, value) for value in self._offers.values()])
 
     def _basic(self, token: bytes) -> Verdict:
         try:
@@ -123,7 +129,9 @@ class ConnectionAuthentication:
             options["channel_bindings"] = spnego.channel_bindings.GssChannelBindings(application_data=self._binding)
         if self.scheme == "credssp":
             # The connection's own TLS, if it has one, is not bound: the TLS inside is, to its key.
-            inner = spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate, hostname="sync-server", service="HTTP")
+            inner = spnego.server(
+                protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate, hostname="sync-server", service="HTTP"
+            )
             return spnego.server(protocol="credssp", credssp_negotiate_context=inner, credssp_tls_context=_tls_of_credssp())
         if self.scheme == "kerberos":
             return spnego.server(protocol="kerberos", **options)

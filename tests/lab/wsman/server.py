@@ -48,7 +48,10 @@ class WsmanServer:
     Attributes:
         http_port, https_port: the real ports once started; https_port is None without HTTPS.
         log: counters and the received commands.
+        offers: the kinds of authentication that are switched on (see lab.wsman.authentication.OFFERS); None = all of them.
     """
+
+    offers: Collection[str] | None = None
 
     def __init__(
         self,
@@ -227,7 +230,9 @@ class WsmanServer:
                 client = self._user_of(secured.getpeercert(binary_form=True))
             if self._stopping.is_set():
                 return
-            session = Session(self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None, client)
+            session = Session(
+                self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None, client, self.offers
+            )
             http.serve(sock, session.respond, self.log, self._stopping)
         except OSError:  # hung up, by either side; a failed TLS handshake is one too
             pass

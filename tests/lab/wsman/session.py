@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import threading
+from collections.abc import Collection
 
 from lab.wsman import soap
 from lab.wsman.accounts import Accounts
@@ -31,6 +32,7 @@ class Session:
         stopping: set when the server ends (a hanging answer gives up).
         binding: channel binding data on TLS.
         client: the account that the certificate of a client stands for; '' without one.
+        offers: the kinds of authentication that are switched on; None = all.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class Session:
         stopping: threading.Event,
         binding: bytes | None,
         client: str = "",
+        offers: Collection[str] | None = None,
     ) -> None:
         self._service = service
         self._faults = faults
         self._log = log
         self._stopping = stopping
-        self._authentication = ConnectionAuthentication(accounts, binding, client)
+        self._authentication = ConnectionAuthentication(accounts, binding, client, offers)
 
     def respond(self, request: Request) -> Response:
         """The answer to one request of this connection."""
