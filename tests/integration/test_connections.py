@@ -247,6 +247,20 @@ def test_retries_of_ssh_do_not_repeat_a_start(way: str, start: Start) -> None:
     assert len(estate.sync.cycles) == 1
 
 
+def test_a_connection_of_ssh_that_is_shared_and_breaks(start: Start) -> None:
+    """As ansible-core sets ssh up by itself: the first call opens a connection, and later ones go over it."""
+    estate = start()
+    known = CONNECTIONS["ssh cmd"].variables(estate, "svc-sync", "")["ansible_ssh_args"].replace("ControlMaster=no", "ControlMaster=auto")
+    shared = {"ansible_ssh_args": f"{known} -o ControlPersist=60s -o ControlPath={estate.host.temp}/%C"}
+    estate.sync.faults.arm("connection", fault="cut", cmdlet="Start-ADSyncSyncCycle", moment="after")
+    result = _trigger(estate, "ssh cmd", change=shared)
+    assert (result["changed"], result["sync"]["state"]) == (True, "verified"), result
+    assert len(estate.sync.cycles) == 1
+    estate.ssh.cut_connections()
+    refused = _trigger(estate, "ssh cmd", "svc-noremoting", change=shared)
+    assert refused["failure_reason"] == "authentication_failed", refused
+
+
 @pytest.mark.parametrize(("changes", "reason", "words"), [
     ({"ansible_port": 9}, "unreachable", "refused the connection"),
     ({"ansible_ssh_args": "-F /dev/null -o UserKnownHostsFile=/dev/null -o ControlMaster=no"}, "unreachable", "host key"),
@@ -297,10 +311,7 @@ def test_a_call_that_hangs_is_given_up_and_its_shell_given_back(way: str, start:
 
 def test_every_connection_through_a_playbook(start: Start, tmp_path: Path) -> None:
     """One play over all of them at once; each host is another connection to the same server."""
-    if POWERSHELL is None:
-        estate = start(cycle_seconds=0.4)
-    else:
-        estate = start(cycle_seconds=0.4, powershell=POWERSHELL)
+    estate = start(cycle_seconds=0.4)
     ways = [way for way in CONNECTIONS if not connections.why_not(way) and way != "ssh powershell"]
     for chosen in (ways, ["ssh powershell"]):
         hosts = {way.replace(" ", "-"): CONNECTIONS[way].variables(estate, "svc-sync", ACCOUNTS["svc-sync"][0]) for way in chosen}
