@@ -15,7 +15,7 @@ options:
       - The sync server, by name or address. With this option the task runs as a Python module where the task is
         (on localhost, or on a jump host with C(delegate_to)), and connects by itself through C(pywinrm).
       - Without it the task uses the connection of the host it runs for (winrm, psrp, ssh), which is the better way
-        where the inventory or an AWX Machine credential has set that up. This release is tested over winrm.
+        where the inventory or an AWX Machine credential has set that up.
       - Several servers are looked at together, and the one that is not in staging mode is chosen. One that cannot be
         looked at does not keep the active one from being used; a warning says so.
       - Refused on a host that Ansible connects to as a Windows host; the other options of the connection are refused without it.
@@ -37,12 +37,14 @@ options:
     type: int
   use_tls:
     description:
-      - Whether to use https. Over http the messages are encrypted with NTLM and Kerberos. Only with O(server).
+      - Whether to use https. Over http the messages are encrypted with NTLM, Kerberos and CredSSP. Only with O(server).
     type: bool
     default: true
   authentication:
     description:
       - How to sign in. Only with O(server).
+      - V(kerberos) takes the ticket that the account has which the task runs as (C(kinit)); the password is not used.
+      - V(certificate) needs O(client_certificate) and O(client_key), and https; V(credssp) has to be switched on on the server.
     type: str
     default: ntlm
     choices: [ntlm, kerberos, basic, credssp, certificate]
@@ -77,7 +79,7 @@ options:
     default: fail
     choices: [fail, unreachable]
 requirements:
-  - "pywinrm >= 0.5.0 with O(server); without it, what the connection plugin needs"
+  - "pywinrm >= 0.5.0 with O(server), with C(pywinrm[kerberos]) or C(pywinrm[credssp]) for these; without it, what the connection plugin needs"
 notes:
   - The account needs the right to remote (a member of C(Remote Management Users), or a local administrator) and has to be
     a member of C(ADSyncOperators) or C(ADSyncAdmins) on the sync server.
