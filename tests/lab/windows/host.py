@@ -115,16 +115,16 @@ class WindowsHost:
         command.write_err(finished.stderr)
         return finished.exit_code
 
-    def _run(self, caller: Caller, script: str, standard_input: bytes, command: RemoteCommand) -> Finished:
-        inside = command.way == "psrp"
-        if not inside or self._is_new(command.shell):  # a runspace has one process for all of its scripts
-            for _start in range(command.processes):
+    def _run(self, caller: Caller, script: str, standard_input: bytes, command: RemoteCommand | None = None) -> Finished:
+        runspace = command.shell if command is not None and command.way == "psrp" else None
+        if runspace is None or self._is_new(runspace):  # a runspace has one process for all of its scripts
+            for _start in range(1 if command is None else command.processes):
                 self._process_starts()
         if self._runner is None or self._bridge is None:
             return self._run_fake(caller, script, standard_input)
         session = self._bridge.open_session(caller)
         environment = self._environment(caller, session)
-        if inside:
+        if runspace is not None:
             # No console, no code page: what goes in and out are objects.
             environment.update(LAB_INSIDE_RUNSPACE="1", PWSH_CODEPAGE="65001")
         try:
@@ -132,8 +132,8 @@ class WindowsHost:
         finally:
             self._bridge.close_session(session)
             ended: Callable[[Caller], None] = getattr(self.server, "shell_ended", lambda caller: None)
-            if inside:  # children are those of the runspace's process, and die with it
-                command.shell.when_killed(lambda: ended(caller))
+            if runspace is not None:  # children are those of the runspace's process, and die with it
+                runspace.when_killed(lambda: ended(caller))
             else:
                 ended(caller)
 
