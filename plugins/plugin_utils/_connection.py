@@ -80,14 +80,12 @@ class ConnectionTransport:
                     f"What came from {self._label} is too large for an answer ({len(output.stdout) + len(output.stderr)} bytes)."
                 )
             return output
-        except TimeIsOver as error:
+        except BaseException as error:
             self._give_up()
-            raise self._late(timeout) from error
-        except TooLarge as error:
-            self._give_up()
-            raise ConnectionBroken(f"What came from {self._label} had no end: the call was given up.") from error
-        except BaseException:
-            self._give_up()
+            if isinstance(error, TimeIsOver):
+                raise self._late(timeout) from error
+            if isinstance(error, TooLarge):
+                raise ConnectionBroken(f"What came from {self._label} had no end: the call was given up.") from error
             raise
 
     def _connect(self, connection: Any) -> None:
@@ -107,7 +105,8 @@ class ConnectionTransport:
     def _late(self, timeout: float) -> TransportError:
         if not self._connected_before:
             return Unreachable(
-                f"{self._label} did not let the connection be made within {timeout:.0f} s. The attempt was abandoned; the connection plugin would have waited longer."
+                f"{self._label} did not let the connection be made within {timeout:.0f} s. The attempt was abandoned; "
+                "the connection plugin would have waited longer."
             )
         return ConnectionBroken(
             f"The call to {self._label} did not end within its {timeout:.0f} s. It was abandoned; the connection plugin would have waited longer."

@@ -150,7 +150,7 @@ def test_every_cause_has_its_own_sentence(tmp_path: Path) -> None:
 
     def check(plugin: Any, kind: type[TransportError], words: str, remedy: str) -> None:
         error = _failure(plugin)
-        assert type(error) is kind, error
+        assert error.__class__ is kind, error
         assert words in str(error)
         assert remedy in str(error.remedy)
         assert "sync1" in str(error) or kind is MissingLibrary
@@ -174,7 +174,7 @@ def test_every_cause_has_its_own_sentence(tmp_path: Path) -> None:
         check(_plugin(http, ansible_password=None), NoCredentials, "no credentials", "ansible_user and ansible_password")
         check(_plugin(web.port), Unreachable, "no WinRM listener", "what else listens")
         error = _failure(_plugin(http, ansible_password="wrong"))
-        assert type(error) is AuthenticationFailed
+        assert error.__class__ is AuthenticationFailed
         sentences.add(str(error))
     assert len(sentences) == 9
 

@@ -141,7 +141,7 @@ def test_every_cause_has_its_own_sentence(tmp_path: Path) -> None:
 
     def check(transport: WinrmTransport, kind: type[TransportError], words: str, remedy: str) -> None:
         error = _failure(transport)
-        assert type(error) is kind, error
+        assert error.__class__ is kind, error
         assert words in str(error)
         assert remedy in str(error.remedy)
         sentences.add(str(error).replace(transport._options.endpoint, ""))
@@ -163,7 +163,7 @@ def test_every_cause_has_its_own_sentence(tmp_path: Path) -> None:
         check(_transport(http, username=None), NoCredentials, "no credentials", "username and password")
         check(_transport(web.port), Unreachable, "no WinRM listener", "what else listens")
         error = _failure(_transport(http, password="wrong"))
-        assert type(error) is AuthenticationFailed
+        assert error.__class__ is AuthenticationFailed
         sentences.add(str(error))
     assert len(sentences) == 11
 
