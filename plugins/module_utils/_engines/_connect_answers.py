@@ -39,7 +39,14 @@ _EVENTS = record(
 HISTORY = record(
     at=timestamp, runs=optional(_RUNS), runs_error=optional(error_object), events=optional(_EVENTS), events_error=optional(error_object)
 )
-WATCH_ANSWER = record(state=STATE, active=flag, first_active=optional(timestamp), idle_since=optional(timestamp), history=optional(HISTORY))
+WATCH_ANSWER = record(
+    state=STATE,
+    active=flag,
+    first_active=optional(timestamp),
+    idle_since=optional(timestamp),
+    history=optional(HISTORY),
+    trouble=optional(error_object),
+)
 PROBE_ANSWER = record(
     services=table_of(optional(whole), 50),
     version=optional(text),

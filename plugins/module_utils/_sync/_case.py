@@ -84,14 +84,19 @@ class Case:
     @property
     def may_read(self) -> bool:
         """The runs can be read by the local route only, and nothing has been read since the newest look."""
-        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look and self.seen.time_left >= LOCAL_SECONDS
+        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
+
+    @property
+    def has_time_to_read(self) -> bool:
+        """The local route would not be cut off in its middle."""
+        return self.seen.time_left >= LOCAL_SECONDS
 
     @property
     def may_read_for_cover(self) -> bool:
         """The same, and the last reading lies before what the engine does now."""
         history, since = self.seen.history, self.seen.active_since or self.seen.idle_since
         stale = history is None or history.runs is None or (since is not None and history.at < since)
-        return self.may_read and stale
+        return self.may_read and self.has_time_to_read and stale
 
     @property
     def seen_of_it(self) -> bool:

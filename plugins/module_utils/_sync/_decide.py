@@ -99,8 +99,15 @@ ROWS: tuple[Row, ...] = (
         "read",
         "pending; the engine is idle and its runs have not been read since",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and not case.readable,
+        lambda case: case.pending and case.may_read and not case.readable and case.has_time_to_read,
         _pending.read,
+    ),
+    Row(
+        "no time to read",
+        "the same, and the time that is left is too short for it",
+        "stop: wait_timeout, or not_confirmed where nothing was seen",
+        lambda case: case.pending and case.may_read and not case.readable,
+        _pending.time_over,
     ),
     Row(
         "settle",
@@ -113,7 +120,7 @@ ROWS: tuple[Row, ...] = (
         "read again",
         "pending; idle for long, and the history that lacks something was read before that",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and case.readable and not case.conclusive,
+        lambda case: case.pending and case.may_read and case.readable and not case.conclusive and case.has_time_to_read,
         _pending.read,
     ),
     Row(

@@ -18,7 +18,11 @@ def trouble(case: Case) -> Action:
     trouble = case.seen.trouble
     assert trouble is not None
     if case.requested and trouble.seconds < TROUBLE and not case.time_is_over:
-        return Look(pause=TROUBLE_PAUSE, words="the sync server does not answer; looking again for what became of the start")
+        return Look(
+            confirm=case.confirm_left,
+            pause=TROUBLE_PAUSE,
+            words="the sync server does not answer; looking again for what became of the start",
+        )
     if case.pending and case.time_is_over and isinstance(trouble.error, TransportError):
         return time_over(case)  # the call was given up because the time was over
     failure = as_failure(trouble.error)

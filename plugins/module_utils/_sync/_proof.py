@@ -18,7 +18,7 @@ from ._observed import ACCEPTED, Observed, watermark
 #: the rungs, lowest first
 LADDER = (None, "started", "confirmed", "finished", "verified")
 #: by which the engine's own times may lie before the request that caused them: its database rounds to milliseconds
-_ROUNDING = timedelta(seconds=0.1)
+_ROUNDING = timedelta(seconds=0.01)
 #: a run that began so much later than its history was read bears a time of a clock that has been set since
 _FUTURE = timedelta(seconds=5)
 #: seconds for which an engine has to be idle until a cycle that cannot be read counts as ended

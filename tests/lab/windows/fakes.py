@@ -144,9 +144,16 @@ class ConnectFakes:
     def _watch(self, limits: dict[str, Any], active: bool, next_start: str | None, since: str) -> dict[str, Any]:
         began = time.monotonic()
         idle = None
-        seen: dict[str, Any] = {"active": False, "first_active": None, "idle_since": None, "history": None}
+        seen: dict[str, Any] = {"state": None, "active": False, **dict.fromkeys(("first_active", "idle_since", "history", "trouble"))}
         while True:
-            state = seen["state"] = self._state()
+            try:
+                state = self._state()
+            except CmdletError as error:
+                if seen["state"] is None:
+                    raise
+                seen["trouble"] = error_object(error)
+                break
+            seen["state"] = state
             elapsed = time.monotonic() - began
             if state["in_progress"] or state["busy"]:
                 active = seen["active"] = True
@@ -217,7 +224,11 @@ class ConnectFakes:
             started["refusal"] = error_object(error)
         try:
             if started["refusal"] is not None:
-                started["watch"] = {"state": self._state(), "active": False, "first_active": None, "idle_since": None, "history": None}
+                started["watch"] = {
+                    "state": self._state(),
+                    "active": False,
+                    **dict.fromkeys(("first_active", "idle_since", "history", "trouble")),
+                }
             else:
                 started["watch"] = self._watch(p, False, started["before"]["next_start"], started["requested"])
         except CmdletError as error:
