@@ -40,8 +40,10 @@ def running_directory(host: int) -> Iterator[SambaDirectory]:
         directory.start()
     except SambaMissing as error:
         pytest.skip(str(error))
-    yield directory
-    directory.stop()
+    try:
+        yield directory
+    finally:
+        directory.stop()
 
 
 def options(samba: SambaDirectory, **changes: Any) -> DirectoryOptions:
