@@ -189,14 +189,15 @@ def _run(transport: _Replay, **params: Any) -> dict[str, Any]:
 
 
 class _Ticking(Deadline):
-    """A second of its time passes whenever somebody asks, so that every task ends."""
+    """Its time passes whenever somebody asks, a second at first and faster and faster, so that every task ends soon."""
 
     def __init__(self) -> None:
-        self._now = 0.0
+        self._now, self._step = 0.0, 1.0
         super().__init__(120.0, self._tick)
 
     def _tick(self) -> float:
-        self._now += 1.0
+        self._now += self._step
+        self._step *= 1.1
         return self._now
 
 
@@ -217,7 +218,8 @@ def test_dirsync_info_neither(script: str, recorded: dict[str, dict[str, Any]]) 
 @pytest.mark.parametrize(
     "stdout",
     [
-        b"", b"{}", b"#m#", b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b"null", b'{"ok": true}', b'{"ok": NaN}', b"<html>", b"\xff\xfe\x00", b"1" * 100_000,
+        b"", b"{}", b"#m#", b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b"null",
+        b'{"ok": true}', b'{"ok": NaN}', b"<html>", b"\xff\xfe\x00", b"1" * 100_000,
         b'{"ok": false, "error": null, "server_utc": "2026-11-24T12:00:00Z", "duration_ms": 0, "bits": 64, "warnings": []}',
     ],
 )  # fmt: skip

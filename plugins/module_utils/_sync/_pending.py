@@ -16,7 +16,8 @@ from ._run_results import Verdict, judge_events, judge_runs
 
 def trouble(case: Case) -> Action:
     trouble = case.seen.trouble
-    assert trouble is not None
+    if trouble is None:
+        raise AssertionError("every look was answered")
     if case.requested and trouble.seconds < TROUBLE and not case.time_is_over:
         return Look(
             confirm=case.confirm_left,
@@ -32,7 +33,8 @@ def trouble(case: Case) -> Action:
 def judged(case: Case, sentence: str) -> Stop:
     """The end of a cycle whose runs were read and lack nothing that carries."""
     proof, seen = case.proof, case.seen
-    assert proof.cycle is not None and proof.parts is not None
+    if proof.cycle is None or proof.parts is None:
+        raise AssertionError("no runs of the cycle were read")
     events = seen.history.events if seen.history else None
     verdict = judge_runs(proof.cycle.runs, events, case.desired.fail_on)
     return stop(verdict, sentence, warnings_of_parts(case))
@@ -102,7 +104,8 @@ def nothing_began(case: Case) -> Action:
 
 def cut_short(case: Case) -> Action:
     proof = case.proof
-    assert proof.cycle is not None and proof.parts is not None
+    if proof.cycle is None or proof.parts is None:
+        raise AssertionError("no runs of the cycle were read")
     events = case.seen.history.events if case.seen.history else None
     verdict = judge_runs(proof.cycle.runs, events, "stopped")
     if verdict.reason is not None:

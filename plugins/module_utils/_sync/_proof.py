@@ -78,7 +78,8 @@ def requested_cycle(seen: Observed) -> Cycle | None:
 
 def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     request = seen.request
-    assert request is not None
+    if request is None:
+        raise AssertionError("nothing was started")
     cycle = requested_cycle(seen)
     accepted = request.answer == ACCEPTED
     state = "started" if accepted else None
