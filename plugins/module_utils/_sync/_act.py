@@ -111,7 +111,7 @@ class _Actor:
             return self._in_trouble(seen, error.cause)
         except CALL_FAILURES as error:
             self._tell("the answer to the start was lost; looking whether a cycle began")
-            return after_lost_start(seen, str(error))
+            return after_lost_start(seen, str(error), self._engine.lost_start(full=self._desired.full))
         return after_start(seen, started)
 
     def _in_trouble(self, seen: Observed, error: CallFailure) -> Observed:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from .._failure import HybridIdentityError
@@ -24,6 +24,9 @@ IDLE_FOR_CERTAIN = 5.0
 IDLE_FOR_LEFTOVERS = 15.0
 #: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
 LOCAL_SECONDS = 3.0
+#: the longest time between two steps of a cycle that an engine needs
+BETWEEN_STEPS = timedelta(seconds=60)
+DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
 #: how often a start that is refused although nothing runs is asked again
 REFUSALS = 3
 #: seconds for which looks may fail after a start: the service, or the server, may come back
@@ -53,7 +56,14 @@ class Case:
     @cached_property
     def blocked(self) -> HybridIdentityError | None:
         """Why nothing may be started here."""
-        return require_ready(self.seen.probe, self.seen.state, on_staging=self.desired.on_staging, on_disabled=self.desired.on_disabled)
+        desired = self.desired
+        return require_ready(
+            self.seen.probe,
+            self.seen.state,
+            on_staging=desired.on_staging,
+            on_disabled=desired.on_disabled,
+            on_retired=desired.on_retired,
+        )
 
     @property
     def requested(self) -> bool:
@@ -126,6 +136,23 @@ class Case:
     def ended_for_certain(self) -> bool:
         """An engine without a flag for cycles looks idle between any two steps: there a rest has to last."""
         return self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN
+
+    @property
+    def may_be_between_steps(self) -> bool:
+        """An engine without a flag that has come to rest just now may be in the middle of a cycle of somebody else."""
+        if self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN:
+            return False
+        runs = known_runs(self.seen)
+        if runs is None or self.seen.history is None:
+            return True
+        ends = [run.ended for run in runs if run.ended is not None]
+        return any(run.ended is None for run in runs) or max(ends, default=DISTANT) > self.seen.history.at - BETWEEN_STEPS
+
+    @property
+    def plan_unknown(self) -> bool:
+        """Not one run of the cycle is of a kind that is known: what they did cannot be told."""
+        cycle = self.proof.cycle
+        return cycle is not None and all(run.kind == "other" for run in cycle.runs)
 
     @property
     def may_still_begin(self) -> bool:

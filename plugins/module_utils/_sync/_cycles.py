@@ -93,7 +93,7 @@ def cycle_begun_at(runs: Iterable[Run], since: datetime) -> Cycle | None:
 def import_began(cycle: Cycle, connectors: Sequence[Connector]) -> datetime | None:
     """When the first import of an AD connector began; None if none has."""
     known = {one.identifier for one in connectors if one.on_directory}
-    begun = [run.started for run in cycle.runs if run.kind == "import" and run.on_directory and (not known or run.connector_id in known)]
+    begun = [run.started for run in cycle.runs if run.does("import") and run.on_directory and (not known or run.connector_id in known)]
     return min(begun, default=None)
 
 
@@ -122,6 +122,7 @@ def parts_of(cycle: Cycle, plan: Sequence[Step], connectors: Sequence[Connector]
             if run is None:
                 (lacking if step.carries else missing).append(words)
             elif run.ended is not None:
+                # A run may import and synchronise in one step; what builds on an import builds on all that came after its beginning.
                 ended.append(run.started if step.kind == "import" else run.ended)
         if step.carries and ended:
             ready = max([ready, *ended])
@@ -142,7 +143,8 @@ def _runs_of(cycle: Cycle, step: Step, identifier: str | None, since: datetime, 
     return [
         run
         for run in cycle.runs
-        if (run.kind, run.on_directory) == (step.kind, step.on_directory)
+        if run.does(step.kind)
+        and run.on_directory == step.on_directory
         and identifier in (None, run.connector_id)
         and (run.full or not _must_be_full(step, full))
         and is_over(run)

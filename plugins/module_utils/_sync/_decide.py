@@ -18,6 +18,7 @@ from ._actions import Action, Stop
 from ._case import AHEAD, REFUSALS, Case
 from ._desired import DesiredCycle
 from ._observed import Observed
+from ._retired import judged_by_support
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Row:
 
 
 def decide(desired: DesiredCycle, seen: Observed) -> Action:
-    """The action of the first row that holds."""
-    return row_of(desired, seen).action(Case(desired, seen))
+    """The action of the first row that holds; the end of a task on a version that the cloud refuses is judged once more."""
+    case = Case(desired, seen)
+    return judged_by_support(case, row_of(desired, seen).action(case))
 
 
 def row_of(desired: DesiredCycle, seen: Observed) -> Row:
@@ -131,6 +133,13 @@ ROWS: tuple[Row, ...] = (
         _pending.nothing_began,
     ),
     Row(
+        "plan unknown",
+        "pending; the history shows runs of no kind that is known, and all have ended",
+        "stop: finished, by the results of the runs, with a warning",
+        lambda case: case.pending and case.readable and case.plan_unknown and case.proof.ended,
+        _pending.plan_unknown,
+    ),
+    Row(
         "cut short",
         "pending; the history shows the cycle, and a part that carries is stopped or not there",
         "stop: the reason of the stopped run, else cycle_failed with the parts that it lacks",
@@ -189,6 +198,13 @@ ROWS: tuple[Row, ...] = (
         _before.busy_too_long,
     ),
     Row("busy", "the engine is active", "look until it is idle", lambda case: case.seen.state.active, _before.wait_for_rest),
+    Row(
+        "between steps",
+        "an engine without a flag looks idle since a moment ago, and a run has ended a short while before",
+        "look whether more follows",
+        lambda case: case.may_be_between_steps,
+        _before.wait_for_certainty,
+    ),
     Row(
         "guard",
         "min_interval forbids a start, or cannot be judged",

@@ -25,6 +25,7 @@ class DesiredCycle:
     fail_on: str = "stopped"
     on_staging: str = "refuse"
     on_disabled: str = "refuse"
+    on_retired: str = "warn"
     min_interval: float = 0
     check_mode: bool = False
 

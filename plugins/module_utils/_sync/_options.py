@@ -48,6 +48,7 @@ TRIGGER_OPTIONS: dict[str, Any] = {
     "fail_on": {"type": "str", "default": "stopped", "choices": ["stopped", "errors", "never"]},
     "on_staging": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
     "on_disabled": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
+    "on_retired": {"type": "str", "default": "warn", "choices": ["warn", "refuse"]},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 1800},
     "wait_sleep": {"type": "float", "default": 1.0},
@@ -89,6 +90,7 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
         fail_on=params["fail_on"],
         on_staging=params["on_staging"],
         on_disabled=params["on_disabled"],
+        on_retired=params["on_retired"],
         min_interval=params["min_interval"],
         check_mode=check_mode,
     )

@@ -102,6 +102,17 @@ def nothing_began(case: Case) -> Action:
     return Stop(f"{case.asked}The run history shows no cycle that began after it.", "not_confirmed")
 
 
+def plan_unknown(case: Case) -> Action:
+    proof = case.proof
+    if proof.cycle is None:
+        raise AssertionError("no runs of the cycle were read")
+    events = case.seen.history.events if case.seen.history else None
+    verdict = judge_runs(proof.cycle.runs, events, case.desired.fail_on)
+    profiles = ", ".join(dict.fromkeys(run.profile for run in proof.cycle.runs))
+    warning = f"What the runs of this cycle do is not known ({profiles}), so it is not verified that it carried anything."
+    return stop(verdict, f"{case.what[0].upper()}{case.what[1:]} has finished.", (warning,))
+
+
 def cut_short(case: Case) -> Action:
     proof = case.proof
     if proof.cycle is None or proof.parts is None:
@@ -116,7 +127,11 @@ def cut_short(case: Case) -> Action:
     if proof.cycle.running:
         names = ", ".join(f"{run.profile} on {run.connector}" for run in proof.cycle.running)
         return Stop(f"{case.asked}The cycle was cut short: {names} never ended.", "cycle_failed")
-    return Stop(f"{case.asked}The cycle was cut short: it lacks {', '.join(proof.parts.lacking)}.", "cycle_failed")
+    words = f"{case.asked}The cycle was cut short: it lacks {', '.join(proof.parts.lacking)}."
+    if case.seen.state.staging is None and not any(run.does("export") for run in proof.cycle.runs):
+        remedy = "Look whether this server is in staging mode, where nothing is exported: it cannot be read here."
+        return Stop(words, "cycle_failed", remedy)
+    return Stop(words, "cycle_failed")
 
 
 def unreadable(case: Case) -> Action:

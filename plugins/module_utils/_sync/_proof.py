@@ -146,7 +146,7 @@ def _rung_of(desired: DesiredCycle, parts: Parts, covers: bool) -> str:
 
 def _parts(desired: DesiredCycle, seen: Observed, cycle: Cycle, since: datetime) -> tuple[Parts, bool]:
     """What a cycle has and lacks, and whether it covers: nothing lacks, nothing was kept from its work, nothing goes on."""
-    staging = seen.state.staging and desired.on_staging == "proceed"
+    staging = bool(seen.state.staging) and desired.on_staging == "proceed"
     plan = [step for step in seen.plan if not (staging and step.kind == "export")]
     parts = parts_of(cycle, plan, seen.connectors, since, full=desired.full)
     return parts, not parts.lacking and not cycle.stopped and cycle.finished is not None
@@ -157,10 +157,11 @@ def _will_cover(desired: DesiredCycle, seen: Observed, cycle: Cycle, since: date
     began = import_began(cycle, seen.connectors)
     if seen.state.in_progress is False or began is None or began < since or cycle.stopped:
         return False
-    return not desired.full or all(run.full for run in cycle.runs if run.kind == "import" and run.on_directory)
+    return not desired.full or all(run.full for run in cycle.runs if run.does("import") and run.on_directory)
 
 
 def _evidence(seen: Observed, cycle: Cycle | None) -> tuple[str, ...]:
     events = seen.history is not None and seen.history.events is not None and bool(seen.history.events.counts)
-    found = (("scheduler", True), ("events", events), ("run_history", cycle is not None))
-    return tuple(name for name, there in found if there)
+    source = seen.history.source if seen.history is not None else ""
+    found = ((seen.state.source, True), ("events", events), (source, cycle is not None))
+    return tuple(dict.fromkeys(name for name, there in found if there))

@@ -26,6 +26,7 @@ from lab.wsman import RemoteCommand
 from .command_line import encoded_script, script_file
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
+from .older_fakes import AadSyncFakes, DirSyncFakes
 
 #: the one account's identifier, the same in the stand-ins
 _SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
@@ -166,7 +167,11 @@ class WindowsHost:
 
         if document["script"] == _local_route_script.LOCAL_ROUTE:
             return lambda p: self._local_route_fake(caller, p)
-        fakes = ConnectFakes(cmdlet, self._clock).by_script
+        fakes: dict[str, Any] = {
+            **ConnectFakes(cmdlet, self._clock).by_script,
+            **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
+            **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
+        }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
         return fakes[document["script"]]
@@ -204,7 +209,7 @@ class WindowsHost:
             del self._fake_requests[p["name"]]
             for name in [*p["earlier"], p["name"]]:
                 self._remove_try(caller, name)
-            found = self.server.call(caller, "task_folder", {"path": "\\hybrid.identity"})
+            found = self.server.call(caller, "count_task_folder", {"path": "\\hybrid.identity"})
             if found is not None and not found["tasks"]:
                 self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
         return {"answered": True, "text": answers[0]}

@@ -173,6 +173,25 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
     "no flag, between two steps": (
         {}, observed(state(62, None), idle=61, seen=12, request=OURS, history=history(62, cycle(11))), "settle", {},
     ),
+    "no flag, at rest since a moment, and a run has ended just before": (
+        {}, observed(state(62, None), idle=61, history=history(62, cycle(25, steps=4))), "between steps", {},
+    ),
+    "no flag, at rest since a moment, and nothing can be read": ({}, observed(state(62, None), idle=61), "between steps", {}),
+    "no flag, at rest since a moment, and nothing ran for long": (
+        {}, observed(state(162, None), idle=161, history=history(162, cycle(-60))), "start", {},
+    ),
+    "no flag, runs of unknown kinds": (
+        {}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, [run(11, "other"), run(20, "other", False)])),
+        "plan unknown", {"reason": None, "warned": "is not known"},
+    ),
+    "no flag, runs of unknown kinds, one was stopped": (
+        {}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, [run(11, "other", result="stopped-server-down")])),
+        "plan unknown", {"reason": "connector_unreachable"},
+    ),
+    "staging cannot be read, and nothing was exported": (
+        {}, observed(state(67, None, staging=None), idle=61, seen=12, request=OURS, history=history(67, cycle(11, steps=4))),
+        "cut short", {"reason": "cycle_failed", "remedy": "Look whether this server is in staging mode, where nothing is exported: it cannot be read here."},
+    ),
     "no flag, after a rest": ({}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, cycle(11))), "proven", {"reason": None}),
 }  # fmt: skip
 
@@ -229,6 +248,6 @@ def test_actions_are_a_few() -> None:
 def test_a_history_that_was_read_before_the_start_shows_nothing_of_it() -> None:
     seen = observed(state(40), idle=-60, request=OURS, history=history(9, cycle(-300)), local_helps=True)
     assert row_of(desired(), seen).name == "read"
-    lost = after_lost_start(observed(state(8), idle=-60, history=history(9, [])), "The connection ended.")
+    lost = after_lost_start(observed(state(8), idle=-60, history=history(9, [])), "The connection ended.", None)
     assert lost.request is not None
     assert lost.request.at == at(9), "it was sent after the newest thing that is known"
