@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from ._actions import Action, Look, ReadHistory, Start, Stop
 from ._case import IDLE_FOR_CERTAIN, Case
 from ._cycles import group_cycles
@@ -25,8 +23,7 @@ def covered(case: Case) -> Action:
 
 
 def history_for_cover(case: Case) -> Action:
-    oldest = min(case.since, case.seen.probe.at - timedelta(seconds=case.desired.min_interval))
-    return ReadHistory(oldest - timedelta(seconds=2))
+    return ReadHistory(case.history_since)
 
 
 def predicted(case: Case) -> Action:

@@ -27,6 +27,8 @@ LOCAL_SECONDS = 3.0
 #: the longest time between two steps of a cycle that an engine needs
 BETWEEN_STEPS = timedelta(seconds=60)
 DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
+#: how much further back than asked for runs are read: their times are rounded
+MARGIN = timedelta(seconds=2)
 #: how often a start that is refused although nothing runs is asked again
 REFUSALS = 3
 #: seconds for which looks may fail after a start: the service, or the server, may come back
@@ -52,6 +54,14 @@ class Case:
     def since(self) -> datetime:
         """The watermark on the server's clock."""
         return watermark(self.desired.since, self.seen.lead)
+
+    @property
+    def history_since(self) -> datetime:
+        """How far back the runs are read: to our start, or to everything that may have covered it and that the interval guard asks for."""
+        if self.seen.request is not None and self.requested:
+            return self.seen.request.at - MARGIN
+        oldest = [self.since, self.seen.probe.at - timedelta(seconds=self.desired.min_interval)]
+        return min([*oldest, *([self.seen.awaited] if self.seen.awaited is not None else [])]) - MARGIN
 
     @cached_property
     def blocked(self) -> HybridIdentityError | None:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from .._remote._failures import as_failure
 from .._remote._transport import TransportError
 from ._actions import Action, Look, ReadHistory, Stop
@@ -89,8 +87,7 @@ def confirm(case: Case) -> Action:
 
 
 def read(case: Case) -> Action:
-    began = case.seen.request.at if case.seen.request and case.requested else (case.seen.awaited or case.since)
-    return ReadHistory(began - timedelta(seconds=2))
+    return ReadHistory(case.history_since)
 
 
 def settle(case: Case) -> Action:

@@ -87,8 +87,10 @@ def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     covers = False
     rested = seen.history_is_fresh and seen.history is not None
     if cycle is not None:
-        # The start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did since.
-        parts, covers = _parts(desired, seen, cycle, request.at - _ROUNDING)
+        # An accepted start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did
+        # since. When a lost one was sent is not known that well.
+        since = request.at - _ROUNDING
+        parts, covers = _parts(desired, seen, cycle, since if accepted else max(since, watermark(desired.since, seen.lead)))
         state = "confirmed" if cycle.finished is None or not rested else _rung_of(desired, parts, covers)
     elif rested and seen.history is not None and seen.history.runs is None:
         # Where the runs cannot be read, a rest after a cycle was seen is an end, and says nothing of what was done.

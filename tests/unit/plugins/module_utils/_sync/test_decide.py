@@ -251,3 +251,24 @@ def test_a_history_that_was_read_before_the_start_shows_nothing_of_it() -> None:
     lost = after_lost_start(observed(state(8), idle=-60, history=history(9, [])), "The connection ended.", None)
     assert lost.request is not None
     assert lost.request.at == at(9), "it was sent after the newest thing that is known"
+
+
+def test_looks_bring_a_history_that_reaches_back_far_enough() -> None:
+    """A cycle that ends while the task waits for rest is judged as a whole, and counts for the interval guard."""
+    busy = decide(desired(-600, min_interval=1800), observed(ACTIVE, probe=probe(0)))
+    assert isinstance(busy, Look)
+    assert busy.since is not None
+    assert busy.since <= at(-1800)
+    ours = decide(desired(-600), observed(ACTIVE, seen=12, request=OURS))
+    assert isinstance(ours, Look)
+    assert ours.since is not None
+    assert at(5) < ours.since < at(10)
+
+
+def test_a_lost_start_covers_what_began_after_the_watermark_only() -> None:
+    """Between the last look and the moment at which it was sent somebody else may have started one."""
+    seen = observed(state(80), idle=61, request=LOST_START, history=history(62, cycle(11)))
+    assert prove(desired(11), seen).covers
+    assert not prove(desired(12), seen).covers
+    accepted = observed(state(80), idle=61, request=OURS, history=history(62, cycle(11)))
+    assert prove(desired(12), accepted).covers, "the engine accepted it when the watermark had passed, whatever its clock says"
