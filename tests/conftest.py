@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import connections
 import pytest
 from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, MakeEstate
 
@@ -74,6 +75,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran with PowerShell and how many with fakes, and why; and which statements of the scripts ran."""
     write = terminalreporter.write_line
+    for line in connections.table(terminalreporter.stats):
+        write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
     measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
