@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import connections
 import pytest
 from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLES, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
+_RAN_WITH = "scripts_with"
 _ran: collections.Counter[str] = collections.Counter()
 
 
@@ -55,20 +57,26 @@ def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
         assert failures == []
 
 
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Count what ran with what; a skipped test has not run."""
-    if call.when != "call" or (call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)):
-        return
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note with what a test runs: the note travels with its report from a worker to the process that counts."""
     fixtures = getattr(item, "fixturenames", ())
     if "scripts_with" in fixtures:
-        _ran[item.callspec.params["scripts_with"]] += 1  # type: ignore[attr-defined]
+        item.user_properties.append((_RAN_WITH, item.callspec.params["scripts_with"]))  # type: ignore[attr-defined]
     elif "powershell" in fixtures:
-        _ran["powershell"] += 1
+        item.user_properties.append((_RAN_WITH, "powershell"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what ran with what; a skipped test has not run."""
+    if report.when == "call" and not report.skipped:
+        _ran.update(str(value) for name, value in report.user_properties if name == _RAN_WITH)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran with PowerShell and how many with fakes, and why; and which statements of the scripts ran."""
     write = terminalreporter.write_line
+    for line in connections.table(terminalreporter.stats):
+        write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
     for title, rows in TABLES.items():

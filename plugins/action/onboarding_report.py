@@ -4,27 +4,38 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
-from typing import Any, Mapping
+from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._files import write_files
+from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._paths import absolute
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._report import as_csv, as_json, as_screen
+from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._run import describe_run
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._verdict import judge_people, summarise
 
 display = Display()
 
+#: callbacks that write standard output for people
+_FOR_PEOPLE = ("default", "minimal", "oneline", "yaml", "debug", "dense", "selective", "unixy", "diy")
+
 ARGUMENT_SPEC: dict[str, Any] = {
     "people": {"type": "list", "elements": "dict", "required": True},
     "accounts": {"type": "list", "elements": "dict", "default": []},
+    "directory": {"type": "dict", "default": {}},
     "sync": {"type": "dict", "default": {}},
     "cloud": {"type": "list", "elements": "dict", "default": []},
+    "faults": {"type": "list", "elements": "dict", "default": []},
+    "failure": {"type": "dict", "default": {}},
+    "started_at": {"type": "str"},
     "report_directory": {"type": "path"},
+    "csv_separator": {"type": "str", "default": ","},
 }
 
 
@@ -43,13 +54,30 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("; ".join(validation.error_messages))
         params = validation.validated_parameters
         check_mode = bool(self._task.check_mode)
-        verdicts = judge_people(params["people"], params["accounts"], params["sync"], params["cloud"], check_mode)
+        now = datetime.now(timezone.utc)
+        accounts = params["accounts"] or params["directory"].get("accounts") or []
+        verdicts = judge_people(params["people"], accounts, params["sync"], params["cloud"], check_mode, params["failure"])
         summary = summarise(verdicts)
-        for line in as_screen(verdicts):
-            display.display(line)
+        written_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        run = describe_run(
+            params["directory"],
+            params["sync"],
+            params["failure"],
+            started_at=params["started_at"] or "",
+            written_at=written_at,
+            check_mode=check_mode,
+        )
+        report = {
+            "written_at": written_at, "check_mode": check_mode, "run": run, "summary": summary, "faults": params["faults"], "people": verdicts,
+        }  # fmt: skip
+        # Where standard output is a document of a callback's own (json, AWX), a table in it would break it.
+        beside = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rsplit(".", 1)[-1] not in _FOR_PEOPLE
+        for line in as_screen(report):
+            display.display(line, stderr=beside)
         prediction = " (check mode: a prediction)" if check_mode else ""
         result: dict[str, Any] = {
             "changed": False,
+            "run": run,
             "people": verdicts,
             "summary": summary,
             "files": [],
@@ -57,27 +85,15 @@ class ActionModule(ActionBase):
             "msg": f"{summary['arrived']} of {summary['people']} people are ready in Entra ID{prediction}.",
         }
         if params["report_directory"]:
-            now = datetime.now(timezone.utc)
-            report = {"written_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "check_mode": check_mode, "summary": summary, "people": verdicts}
+            folder = absolute(params["report_directory"], str((task_vars or {}).get("playbook_dir") or ""))
             try:
-                result["files"] = write_files(params["report_directory"], f"onboarding-{now:%Y%m%dT%H%M%SZ}", report)
+                if len(params["csv_separator"]) != 1 or params["csv_separator"] in '"\r\n':
+                    raise HybridIdentityError(
+                        "invalid_input", f"csv_separator {params['csv_separator']!r} is not one character for between cells."
+                    )
+                contents = {".json": as_json(report), ".csv": as_csv(verdicts, params["csv_separator"])}
+                result["files"] = write_files(folder, f"onboarding-{now:%Y%m%dT%H%M%SZ}", contents)
+                display.display(f"Report files: {', '.join(result['files'])}", stderr=beside)
             except HybridIdentityError as error:
                 result.update(error.as_result())
         return result
-
-
-def write_files(directory: str, stem: str, report: Mapping[str, Any]) -> list[str]:
-    """Write the JSON and the CSV file, readable for the owner and the group only. Raises HybridIdentityError."""
-    contents = {".json": as_json(report), ".csv": as_csv(report["people"])}
-    written = []
-    try:
-        os.makedirs(directory, exist_ok=True)
-        for suffix, text in contents.items():
-            path = os.path.join(directory, stem + suffix)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            written.append(path)
-    except OSError as error:
-        raise HybridIdentityError("invalid_input", f"The report cannot be written to {directory}: {error.strerror}.") from None
-    return written

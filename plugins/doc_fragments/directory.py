@@ -13,14 +13,20 @@ options:
   directory_server:
     description:
       - The domain controller. One controller is used for everything, so that nothing depends on replication.
+      - A name or an address. C(ldap://) and every other scheme that does not encrypt is refused.
       - Falls back to the environment variable E(HYBRID_IDENTITY_DIRECTORY_SERVER).
     type: str
     required: true
   port:
     description:
-      - The port for LDAP over TLS.
+      - The port. 636 when not given, which is LDAP over TLS; 389 with O(start_tls).
     type: int
-    default: 636
+  start_tls:
+    description:
+      - Whether the connection begins on the port for clear text and is encrypted by StartTLS before anything else is said.
+      - There is no way back - a domain controller that does not take it is C(unreachable).
+    type: bool
+    default: false
   username:
     description:
       - The account that writes, for example V(svc-onboard@corp.example) or V(CORP\\svc-onboard).
@@ -30,6 +36,7 @@ options:
   password:
     description:
       - Its password. Falls back to E(HYBRID_IDENTITY_DIRECTORY_PASSWORD).
+      - An empty one is refused, because a directory takes a sign-in without a password for an anonymous one.
     type: str
     required: true
   ca_cert:
@@ -38,7 +45,7 @@ options:
     type: path
   validate_certs:
     description:
-      - Whether the certificate of the domain controller has to be valid.
+      - Whether the certificate of the domain controller has to be valid. With V(false) every run warns.
     type: bool
     default: true
   server_name:

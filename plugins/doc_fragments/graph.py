@@ -29,7 +29,8 @@ options:
     type: str
   certificate_path:
     description:
-      - A PEM file with the certificate of the application and its private key, or a PKCS #12 file (C(.pfx), C(.p12)).
+      - A PEM file with the certificate of the application and its private key, or a file in the format PKCS12 (C(.pfx),
+        C(.p12)). That it can be opened, that it has both and that they belong together is checked before any connection.
       - Falls back to E(AZURE_X509_CERTIFICATE_PATH) and E(AZURE_CLIENT_CERTIFICATE_PATH).
     type: path
   certificate_password:
@@ -51,16 +52,17 @@ options:
     choices: [global, usgov, dod, china]
   graph_url:
     description:
-      - The address of Microsoft Graph, where it differs from that of O(cloud).
+      - The address of Microsoft Graph, where it differs from that of O(cloud). Only C(https) is taken, and no user name or
+        password in it.
     type: str
   authority_url:
     description:
       - The address of the sign-in service, where it differs from that of O(cloud). It is not looked up in Microsoft's
-        list of known authorities.
+        list of known authorities. Only C(https) is taken, and no user name or password in it.
     type: str
   ca_cert:
     description:
-      - A file with the certificate authorities to trust, for example that of a proxy.
+      - A file with the certificate authorities to trust, in PEM form, for example that of a proxy.
       - Falls back to E(HYBRID_IDENTITY_GRAPH_CA_CERT).
     type: path
 requirements:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping
 
+from ._printable import printable
+
 #: reason -> what the operator does about it (one sentence, no secrets, no host names).
 REMEDIES: dict[str, str] = {
     "unreachable": "Check the name, the port, the firewall and that the WinRM listener runs.",
@@ -82,4 +84,4 @@ class HybridIdentityError(Exception):
 
     def as_result(self) -> dict[str, Any]:
         """The result keys for exit: failed, failure_reason, msg and the details."""
-        return {**self.details, "failed": True, "failure_reason": self.reason, "msg": f"{self.message} {self.remedy}"}
+        return {**self.details, "failed": True, "failure_reason": self.reason, "msg": f"{printable(self.message, 2000)} {self.remedy}"}

@@ -15,9 +15,17 @@ author:
 description:
   - Creates user accounts over LDAP with TLS, or corrects those that exist, with password, manager and group membership.
   - The whole batch is checked before the first write. When anything is wrong with it, nothing is written.
-  - Half-made accounts (disabled, and no password was ever set) are completed. A password that has to be changed at the first
-    logon looks the same in the directory, so with O(users[].password_must_change) this takes O(users[].enabled=true) as well.
-  - A person is known by the user principal name (O(users[].upn)).
+  - What is not given stays as it is. Values that are derived or defaulted (display name, logon name, name, O(default_ou),
+    O(initial_password)) are for new accounts; an account that exists gets another name, logon name or place only when that very
+    option is given.
+  - An option that is absent or null is not given. Empty text clears an attribute that has one value.
+  - A person is known by the user principal name (O(users[].upn)), or by O(users[].identity).
+  - Half-made accounts (no password was ever set) are completed. They get a password, are enabled, and
+    C(PASSWD_NOTREQD) is taken off, unless O(users[].enabled=false). An account that has a password and is disabled was disabled
+    on purpose and stays disabled. Somebody who has to change the password at the first logon is not taken for somebody without
+    one, as long as C(replPropertyMetaData) can be read; where it is not clear, nothing is touched and a warning says so.
+  - Privileged accounts are never enabled, moved, renamed, given a password, another user principal name or logon name. Privileged is
+    whoever has C(adminCount=1), or is a member, through any nesting or by primary group, of a group that C(AdminSDHolder) protects.
   - Returns the moment that a directory synchronisation has to cover (RV(watermark)).
 extends_documentation_fragment:
   - hybrid.identity.attributes
@@ -43,14 +51,29 @@ options:
     required: true
     suboptions:
       upn:
-        description: The user principal name. It identifies the person.
+        description:
+          - The user principal name. It identifies the person, unless O(users[].identity) does; then it is what the account shall have.
+          - One of the two is needed.
         type: str
-        required: true
+      identity:
+        description:
+          - By what an account that exists is known instead, so that its user principal name can be changed safely. Its objectGUID,
+            its security identifier, its distinguished name, or its employee number.
+          - When no account or several have it, that is a fault. Nobody is ever created for it.
+        type: str
+      identity_type:
+        description:
+          - What O(users[].identity) is. When not given, its form tells; what has no such form is an employee number.
+        type: str
+        choices: [guid, sid, distinguished_name, employee_id]
       sam_account_name:
-        description: The logon name, at most 20 characters. Derived from O(users[].upn) when not given.
+        description: The logon name, at most 20 characters. For new accounts derived from O(users[].upn) when not given. It cannot be cleared.
         type: str
       name:
-        description: The name of the object in its organizational unit. Derived from O(users[].display_name) for new accounts.
+        description:
+          - The name of the object in its organizational unit. It cannot be cleared. One that is taken there is a fault.
+          - For new accounts derived from the display name when not given. When that is taken, the next free form is
+            C(Name (logon name)), then C(Name (2)) and so on; the display name stays what it is.
         type: str
       given_name:
         description: First name.
@@ -59,13 +82,13 @@ options:
         description: Last name.
         type: str
       display_name:
-        description: Display name. First and last name when not given.
+        description: Display name. For new accounts first and last name when not given.
         type: str
       mail:
         description: Mail address.
         type: str
       proxy_addresses:
-        description: Addresses with their prefix, for example V(SMTP:amy@corp.example).
+        description: All addresses with their prefix, for example V(SMTP:amy@corp.example). An empty list clears.
         type: list
         elements: str
       department:
@@ -78,7 +101,10 @@ options:
         description: Company.
         type: str
       employee_id:
-        description: Employee number.
+        description:
+          - Employee number. When the account has another one, that is a fault which names both, because it is somebody else.
+            When the account has none, it gets this one.
+          - To correct a wrong number, clear it first.
         type: str
       office:
         description: Office.
@@ -90,17 +116,25 @@ options:
         description: Mobile number.
         type: str
       manager:
-        description: The manager, by logon name, user principal name or distinguished name; may be in the same batch.
+        description:
+          - The manager, by logon name, distinguished name or user principal name; may be in the same batch. Only a person can be one.
+          - Empty text clears.
         type: str
       groups:
-        description: Groups by name or distinguished name. The account is added to them, and never taken out of others.
-        type: list
-        elements: str
+        description:
+          - Groups by logon name (sAMAccountName), distinguished name or, when only one group has it, name.
+          - A list adds, and takes the account out of nothing.
+          - A dictionary takes C(add), C(remove) and C(set), as in M(microsoft.ad.user). C(set) says what shall remain; an empty list
+            leaves nothing but the primary group. A key that is null or absent touches nothing.
+          - A group that C(AdminSDHolder) protects, or that is nested into one, is a fault unless O(allow_privileged_groups=true).
+        type: raw
       ou:
-        description: The organizational unit, as a distinguished name. An account that lies elsewhere is moved.
+        description:
+          - The organizational unit, as a distinguished name. An account that lies elsewhere is moved.
+          - An account that exists does not need it.
         type: str
       password:
-        description: The password of a new account.
+        description: The password of a new or half-made account.
         type: str
       password_must_change:
         description:
@@ -112,22 +146,30 @@ options:
         description: Whether the account is enabled. When not given, new accounts are, and others stay as they are.
         type: bool
       attributes:
-        description: Further attributes by their LDAP names; text or lists of text.
+        description:
+          - Further attributes by their LDAP names; text or lists of text. Empty text or an empty list clears, null touches nothing.
+          - Attributes that hold passwords, and those that say what an account may do, are refused.
         type: dict
   default_ou:
     description:
-      - The organizational unit of new accounts without O(users[].ou).
+      - The organizational unit of new accounts without O(users[].ou). Nobody who exists is moved for it.
     type: str
   initial_password:
     description:
-      - The password of new accounts without O(users[].password).
+      - The password of new and half-made accounts without O(users[].password).
     type: str
   update_password:
     description:
-      - V(on_create) sets passwords of new accounts only. V(always) sets them on every run.
+      - V(on_create) sets passwords of new and half-made accounts only. V(always) sets them on every run.
+      - M(microsoft.ad.user) has V(always) as its default; here nobody's password is replaced unless that is asked for.
     type: str
     choices: [on_create, always]
     default: on_create
+  allow_privileged_groups:
+    description:
+      - Whether O(users[].groups) may name groups that C(AdminSDHolder) protects, such as Domain Admins, or groups nested into them.
+    type: bool
+    default: false
 seealso:
   - module: hybrid.identity.dirsync_trigger
   - module: microsoft.ad.user
@@ -155,6 +197,22 @@ EXAMPLES = r"""
   delegate_to: localhost
   register: accounts
 
+- name: Somebody married, moved to another team, and has no mobile any more
+  hybrid.identity.ad_users:
+    directory_server: dc1.corp.example
+    username: svc-onboard@corp.example
+    password: "{{ vault_directory_password }}"
+    users:
+      - identity: "1017"  # the employee number
+        upn: amy.young@corp.example
+        surname: Young
+        display_name: Amy Young
+        mobile: ""  # clears it; what is not named stays as it is
+        groups:
+          add: [GG-Marketing]
+          remove: [GG-Sales]
+  delegate_to: localhost
+
 - name: Carry exactly this to the cloud
   hybrid.identity.dirsync_trigger:
     since: "{{ accounts.watermark }}"
@@ -179,6 +237,13 @@ accounts:
     object_guid:
       description: Its objectGUID.
       type: str
+    sid:
+      description: Its security identifier (objectSid).
+      type: str
+      sample: S-1-5-21-1004336348-1177238915-682003330-1104
+    enabled:
+      description: Whether the account is enabled; null where that is not known.
+      type: bool
     source_anchor:
       description: The anchor by which Entra ID knows the person.
       type: str
@@ -186,24 +251,34 @@ accounts:
       description: Whether this account was changed, also when a later step failed.
       type: bool
     action:
-      description: What was done - V(created), V(corrected), V(repaired), V(unchanged), V(failed).
+      description: What was done - V(created), V(corrected), V(repaired), V(unchanged), V(failed), V(refused). In check mode what would be done.
+        V(refused) is every row of a batch in which something is wrong; nothing was written.
       type: str
     changes:
-      description: Names of what was changed.
+      description: Names of what was changed; of a row that failed, what of it was done before.
+      type: list
+      elements: str
+    faults:
+      description: Everything that is wrong with this row, one sentence each.
       type: list
       elements: str
     failure_reason:
-      description: The reason when it failed.
+      description: The reason when it failed or was refused; V(batch_refused) when nothing is wrong with this row, but with others.
       type: str
     msg:
-      description: One sentence when it failed.
+      description: What went wrong when it failed or was refused.
       type: str
 summary:
-  description: How many accounts were V(created), V(corrected), V(repaired), V(unchanged), V(failed).
+  description: How many accounts were V(created), V(corrected), V(repaired), V(unchanged), V(failed), V(refused).
   returned: when the directory could be asked
   type: dict
 watermark:
-  description: The moment whose directory state a synchronisation has to carry, in UTC on this machine's clock.
+  description:
+    - The moment whose directory state a synchronisation has to carry, in UTC on this machine's clock.
+    - It is the latest of the controller's own clock after the last write of this run, of the change times in
+      C(replPropertyMetaData) of what this module can write (passwords and logons aside), and, where the controller tells them
+      (C(msDS-ReplValueMetaData)), of the memberships that the rows name. Where the metadata cannot be read it is C(whenChanged),
+      and a warning says so.
   returned: when the directory could be asked
   type: str
   sample: "2026-11-24T09:30:01.000Z"
@@ -237,15 +312,19 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import (
     LDAP3_IMPORT_ERROR,
     Directory,
-    DirectoryOptions,
+    DirectoryFailure,
     DirectoryRefusal,
 )
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._desired import IDENTITY_TYPES
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts import ensure_accounts
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions, hidden_in
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 
 USER_OPTIONS: dict[str, Any] = {
-    "upn": {"type": "str", "required": True},
+    "upn": {"type": "str"},
+    "identity": {"type": "str"},
+    "identity_type": {"type": "str", "choices": list(IDENTITY_TYPES)},
     **{
         name: {"type": "str"}
         for name in (
@@ -254,7 +333,7 @@ USER_OPTIONS: dict[str, Any] = {
         )
     },
     "proxy_addresses": {"type": "list", "elements": "str"},
-    "groups": {"type": "list", "elements": "str"},
+    "groups": {"type": "raw"},
     "password": {"type": "str", "no_log": True},
     "password_must_change": {"type": "bool", "default": False, "no_log": False},
     "enabled": {"type": "bool"},
@@ -263,7 +342,8 @@ USER_OPTIONS: dict[str, Any] = {
 
 OPTIONS: dict[str, Any] = {
     "directory_server": {"type": "str", "required": True, "fallback": (env_fallback, ["HYBRID_IDENTITY_DIRECTORY_SERVER"])},
-    "port": {"type": "int", "default": 636},
+    "port": {"type": "int"},
+    "start_tls": {"type": "bool", "default": False},
     "username": {"type": "str", "required": True, "fallback": (env_fallback, ["HYBRID_IDENTITY_DIRECTORY_USERNAME"])},
     "password": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["HYBRID_IDENTITY_DIRECTORY_PASSWORD"])},
     "ca_cert": {"type": "path", "fallback": (env_fallback, ["HYBRID_IDENTITY_DIRECTORY_CA_CERT"])},
@@ -274,6 +354,7 @@ OPTIONS: dict[str, Any] = {
     "default_ou": {"type": "str"},
     "initial_password": {"type": "str", "no_log": True},
     "update_password": {"type": "str", "default": "on_create", "choices": ["on_create", "always"], "no_log": False},
+    "allow_privileged_groups": {"type": "bool", "default": False},
 }
 
 
@@ -288,26 +369,41 @@ def carry(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         validate_certs=params["validate_certs"],
         server_name=params["server_name"],
         timeout=params["timeout"],
+        start_tls=params["start_tls"],
     )
     try:
         with Directory(options) as directory:
-            return ensure_accounts(
+            result = ensure_accounts(
                 directory,
                 params["users"],
                 default_ou=params["default_ou"],
                 initial_password=params["initial_password"],
                 always_password=params["update_password"] == "always",
                 check_mode=check_mode,
+                allow_privileged_groups=params["allow_privileged_groups"],
             )
     except DirectoryRefusal as error:
-        return HybridIdentityError("directory_denied", f"{options.server} refused to answer a question: {error}.").as_result()
+        result = unanswered(options, error).as_result()
     except HybridIdentityError as error:
-        return error.as_result()
+        result = error.as_result()
+    return {**result, "warnings": options.warnings + result.get("warnings", [])}
+
+
+def unanswered(options: DirectoryOptions, error: DirectoryRefusal) -> HybridIdentityError:
+    """A question that was not answered; nothing was written yet."""
+    if error.is_passing:
+        return DirectoryFailure("unreachable", f"{options.where} was too busy to answer a question: {error}. Nothing was written.")
+    if error.is_elsewhere:
+        return DirectoryFailure(
+            "invalid_input", f"{options.where} does not hold what a distinguished name stands for: {error}. Nothing was written."
+        )
+    return DirectoryFailure("directory_denied", f"{options.where} refused to answer a question: {error}. Nothing was written.")
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    module.no_log_values.update(secret for secret in hidden_in(module.params["directory_server"]) if secret)
     if LDAP3_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("ldap3"), exception=LDAP3_IMPORT_ERROR)
     leave(module, lambda: carry(module.params, module.check_mode))

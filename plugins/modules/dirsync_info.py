@@ -151,7 +151,11 @@ problems:
   returned: success
   type: dict
 clock_skew:
-  description: How many seconds the clock of the sync server is ahead of this machine's.
+  description: How many seconds the clock of the sync server is ahead of this machine's, the middle of what the exchanges allow.
+  returned: success
+  type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way. Decisions use the safe end.
   returned: success
   type: float
 failure_reason:

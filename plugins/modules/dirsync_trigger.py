@@ -239,7 +239,11 @@ evidence:
   type: list
   elements: str
 clock_skew:
-  description: How many seconds the clock of the sync server is ahead of this machine's.
+  description: How many seconds the clock of the sync server is ahead of this machine's, the middle of what the exchanges allow.
+  returned: when the engine could be asked
+  type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way. Decisions use the safe end.
   returned: when the engine could be asked
   type: float
 failure_reason:

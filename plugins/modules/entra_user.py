@@ -13,12 +13,14 @@ version_added: 0.1.0
 author:
   - hybrid.identity contributors (@hybrid-identity)
 description:
-  - Waits until each person is in Entra ID, found by the source anchor, synchronised from Active Directory and with the
-    wanted user principal name.
+  - Waits until each person is in Entra ID, found by the source anchor or by the user principal name, synchronised from
+    Active Directory and with the wanted user principal name.
   - Then sets the usage location and assigns the licences that are missing. Licences that are held already, and everything
-    else about the person, stay as they are.
-  - People are looked up 20 at a time. Throttling by Microsoft Graph is honoured. Before anything is written two looks in
-    a row have to agree, because reads are eventually consistent.
+    else about the person, stay as they are. Nobody waits for somebody else.
+  - People are looked up many at a time. Throttling by Microsoft Graph is honoured. Before anything is written two looks in
+    a row have to agree, because reads are eventually consistent. After a licence was assigned a later read has to show
+    it; it is never assigned a second time because a read lags.
+  - What Microsoft Graph does not answer properly is never taken for an absence, neither of a person nor of a licence.
 extends_documentation_fragment:
   - hybrid.identity.attributes
   - hybrid.identity.attributes.actiongroup_graph
@@ -49,8 +51,10 @@ options:
       source_anchor:
         description:
           - The source anchor of the person (C(onPremisesImmutableId)), base64 text.
-          - One of O(users[].source_anchor) and O(users[].object_guid) is needed, except in check mode, where an account
-            that is still to be created has neither.
+          - Without it and without O(users[].object_guid) the person is looked up by O(users[].upn). An anchor is the surer
+            way, because a name can belong to somebody else.
+          - In check mode empty text says that the account is still to be created, so that whoever has the name is somebody
+            else.
         type: str
       object_guid:
         description:
@@ -74,12 +78,15 @@ options:
     default: true
   wait_timeout:
     description:
-      - How long to wait for the people, in seconds. Writing comes on top, which takes some minutes at most.
+      - How long the task may take, in seconds; signing in, waiting for the people, writing and reading back together. The
+        task ends at most 10 seconds later. Nothing is written when the time is over.
+      - With O(wait=false) people who are not there are not awaited, but the time still holds for everything else.
     type: int
     default: 900
   wait_sleep:
     description:
-      - Seconds between two looks.
+      - The longest pause between two looks, in seconds. The second look comes after one second, the later ones more and
+        more slowly.
     type: float
     default: 5.0
 notes:
@@ -130,10 +137,11 @@ users:
     state:
       description:
         - V(ready) - there, with everything that was asked for. V(missing) - not there when the time was over.
-        - V(conflict) - there or kept away, because somebody else owns the name or an address. V(failed) - a write was refused.
+        - V(conflict) - there or kept away, because somebody else owns the name or an address. V(failed) - a write was
+          refused, could not be confirmed, or Microsoft Graph could not tell where the person stands.
       type: str
     changed:
-      description: Whether something was changed for this person.
+      description: Whether something was changed for this person, or may have been where no answer came.
       type: bool
     changes:
       description: What was changed (C(usage_location), C(licenses)), each with C(before) and C(after).
@@ -194,8 +202,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import GraphClient
-from ansible_collections.hybrid.identity.plugins.module_utils._graph._ensure_cloud_users import SETTLING_TIME, CloudUsers
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._ensure_cloud_users import CLOSING_TIME, CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
@@ -220,24 +229,29 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-def ensure(client: GraphClient, module: AnsibleModule) -> dict[str, Any]:
+def ensure(client: GraphClient, deadline: Deadline, module: AnsibleModule) -> dict[str, Any]:
     """The procedure with the options of the task."""
     params = module.params
     procedure = CloudUsers(
         client,
+        deadline,
         check_mode=module.check_mode,
         wait=params["wait"],
-        wait_timeout=params["wait_timeout"],
         wait_sleep=params["wait_sleep"],
         progress=module.debug,
     )
-    return procedure.ensure(params["users"])
+    try:
+        return procedure.ensure(params["users"])
+    finally:
+        client.close()
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    leave(module, lambda: ensure(open_client(module, module.params["wait_timeout"] + 2 * SETTLING_TIME), module))
+    seconds = max(module.params["wait_timeout"], 0)
+    deadline = Deadline(seconds)
+    leave(module, lambda: ensure(open_client(module, seconds + CLOSING_TIME), deadline, module))
 
 
 if __name__ == "__main__":

@@ -453,7 +453,7 @@ def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> No
     assert procedures.trigger_over(shells())["failure_reason"] == "no_active_server"
 
 
-@pytest.mark.parametrize(("changes", "word"), [({"port": 9}, "No connection"), ({}, "does not run")], ids=["down", "stopped"])
+@pytest.mark.parametrize(("changes", "word"), [({"port": 9}, "refused the connection"), ({}, "does not run")], ids=["down", "stopped"])
 def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes: dict[str, Any], word: str) -> None:
     active, other = make_estate(), make_estate(connect={"service_running": False})
 

@@ -23,7 +23,9 @@ _OLD = [name for name in ENGINES if name != "connect"]
 def _probe(estate: Any) -> Any:
     shell = procedures.open_shell(estate)
     try:
-        return shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 600}, timeout=60, repeatable=False).data
+        return shell.call(
+            "probe", _connect_scripts.PROBE, {"history_seconds": 600}, shape=lambda value, _where: value, timeout=60, repeatable=False
+        ).data
     finally:
         shell.close()
 

@@ -271,6 +271,8 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "start, then no service": ({}, _start_and_lose_the_service),
     "probe, busy": ({}, _probe_a_busy_server),
     "runs, no connectors": ({}, _read_runs_without_connectors),
+    "watch, no service": ({"service_running": False}, _watch),
+    "watch, the service goes": ({}, lambda estate: (estate.sync.arm("com_error", cmdlet="Get-ADSyncScheduler", skip=1), _watch(estate, active=False))),
     "watch, idle": ({}, _watch),
     "watch, manual run": (DIRECT, _while_a_connector_runs),
     "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),

@@ -19,9 +19,9 @@ from estates import MakeEstate
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 
 
-def _over(transport: str, estate: Estate, /, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+def _over(way: str, estate: Estate, **how: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """Inventory, hosts pattern and additional task options of a transport."""
-    if transport == "connection":
+    if way == "connection":
         return {"sync_servers": {"hosts": {"sync1": estate.connection_variables(**how)}}}, "sync1", {}
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     options = estate.server_options(

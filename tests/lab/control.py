@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from lab.connect import ConnectServer
 from lab.engines import ENGINE_FAULTS
 from lab.estate import Estate
 from lab.json_lines import JsonLineServer
@@ -47,7 +48,8 @@ class Control:
         if verb == "stats":
             return {**estate.wsman.log.snapshot(), "processes": estate.host.processes_started, "tasks": estate.sync.windows.task_names()}
         if verb == "record":
-            return {"happened": estate.sync.record.as_lines(), "left": estate.left_behind()}
+            happened = estate.sync.record.as_lines() if isinstance(estate.sync, ConnectServer) else []
+            return {"happened": happened, "left": estate.left_behind()}
         raise ValueError(f"unknown: {verb}; there are: set, fault, cycle, cycles, stats, record")
 
 

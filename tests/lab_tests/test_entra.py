@@ -516,6 +516,120 @@ def test_throttling_and_failing(server: EntraServer, graph: Graph) -> None:
     _refused(graph.call("GET", "/users"), 409, "Directory_ConcurrencyViolation")
 
 
+def test_a_filter_finds_a_new_user_later_than_a_direct_read(server: EntraServer, graph: Graph) -> None:
+    server.options.filter_lag = 0.3
+    anchor = _sync(server, "late")
+    assert graph.get("/users/late@lab.example")["displayName"] == "late"
+    assert graph.filtered(f"onPremisesImmutableId eq '{anchor}'") == []
+    time.sleep(0.35)
+    assert len(graph.filtered(f"onPremisesImmutableId eq '{anchor}'")) == 1
+
+
+def test_many_values_in_a_filter(server: EntraServer, graph: Graph) -> None:
+    for number in range(3):
+        _sync(server, f"u{number}")
+
+    def values(count: int) -> str:
+        return "userPrincipalName in (" + ",".join(f"'u{number}@lab.example'" for number in range(count)) + ")"
+
+    assert len(graph.filtered(values(15))) == 3
+    _refused(graph.call("GET", "/users", params={"$filter": values(16)}), 400, "Request_UnsupportedQuery", "Max allowed: 15.")
+    server.options.refuse_in = True
+    _refused(graph.call("GET", "/users", params={"$filter": values(2)}), 400, "Request_UnsupportedQuery", "'in'")
+    assert len(graph.filtered("userPrincipalName eq 'u1@lab.example'")) == 1
+
+
+def test_reads_show_a_licence_later(server: EntraServer, graph: Graph) -> None:
+    user = server.add_user(userPrincipalName="a@lab.example", usageLocation="DE")
+    server.options.licence_read_lag = 0.3
+    assert _assign(graph, user, E3.sku_id).status_code == 200
+    path = f"/users/{user}?$select=assignedLicenses"
+    assert graph.get(path)["assignedLicenses"] == []
+    assert graph.filtered("userPrincipalName eq 'a@lab.example'", **{"$select": "assignedLicenses"})[0]["assignedLicenses"] == []
+    time.sleep(0.35)
+    assert len(graph.get(path)["assignedLicenses"]) == 1
+
+
+def test_plans_that_exclude_or_need_each_other(certificate: Certificate) -> None:
+    ids = [str(uuid.UUID(int=number)) for number in (1, 2, 3)]
+    skus = (Sku("A", ids[0], 5, excludes=(ids[1],)), Sku("B", ids[1], 5), Sku("C", ids[2], 5, requires=(ids[1],)))
+    server = EntraServer(certificate=certificate, skus=skus)
+    server.start()
+    try:
+        graph = Graph(server, certificate.authority_path)
+        user = server.add_user(userPrincipalName="a@lab.example", usageLocation="DE")
+        _refused(_assign(graph, user, ids[0], ids[1]), 400, "Request_BadRequest", "mutually exclusive")
+        _refused(_assign(graph, user, ids[2]), 400, "Request_BadRequest", "depends on the service plan(s)")
+        assert _only(server)["assignedLicenses"] == []
+        assert _assign(graph, user, ids[1], ids[2]).status_code == 200
+    finally:
+        server.stop()
+
+
+def test_answers_of_a_batch_come_in_another_order(graph: Graph) -> None:
+    items = [{"id": str(number), "method": "GET", "url": "/users"} for number in range(3)]
+    responses = graph.call("POST", "/$batch", {"requests": items}).json()["responses"]
+    assert [response["id"] for response in responses] == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        ("html", b"<!DOCTYPE"),
+        ("truncated", b'{"@odata.context"'),
+        ("empty", b""),
+        ("null", b"null"),
+        ("null value", b'"value": null'),
+        ("null entries", b'"value": [null]'),
+        ("empty list", b'"value": []'),
+        ("next https://x/{page}", b'"@odata.nextLink": "https://x/'),
+        ("502", b"<!DOCTYPE"),
+    ],
+)
+def test_spoilt_answers(server: EntraServer, graph: Graph, kind: str, seen: bytes) -> None:
+    server.add_user(userPrincipalName="a@lab.example")
+    whole = graph.call("GET", "/users").content
+    server.spoil(kind, path="users", skip=1)
+    assert graph.call("GET", "/users").content == whole
+    assert graph.call("GET", "/organization").status_code == 200
+    spoilt = graph.call("GET", "/users")
+    assert seen in spoilt.content and len(spoilt.content) != len(whole)
+    assert graph.call("GET", "/users").content == whole
+    assert server.requests[-2].status == 200, "it was served all the same"
+
+
+def test_spoilt_batches_and_sign_ins(server: EntraServer, graph: Graph) -> None:
+    items = [{"id": str(number), "method": "GET", "url": "/users"} for number in range(2)]
+
+    def ids() -> list[str]:
+        return [part["id"] for part in graph.call("POST", "/$batch", {"requests": items}).json()["responses"]]
+
+    for kind, expected in (("missing part", ["1"]), ("renamed part", ["renamed", "0"]), ("doubled part", ["1", "0", "1"])):
+        server.spoil(kind)
+        assert ids() == expected
+    server.spoil("503", path="oauth2")
+    assert [graph.token().status_code for _unused in range(2)] == [503, 200]
+    with pytest.raises(ValueError, match="unknown kind"):
+        server.spoil("nonsense")
+
+
+def test_bodies_that_break_off_or_drip(server: EntraServer, graph: Graph) -> None:
+    server.spoil("broken")
+    with pytest.raises(requests.RequestException):
+        graph.call("GET", "/users")
+    server.spoil("dripping")
+    began = time.monotonic()
+    with graph.session.get(f"{graph.root}/users", stream=True, timeout=10) as response:
+        first = next(response.iter_content(1)) + next(response.iter_content(1))
+    assert len(first) == 2 and 0.9 < time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "nan", "Fri, 31 Dec 2027 00:00:00 GMT"])
+def test_odd_pauses(server: EntraServer, graph: Graph, asked: str) -> None:
+    server.throttle(1, asked)
+    assert graph.call("GET", "/users").headers["Retry-After"] == asked
+
+
 def test_the_log_has_no_secrets(server: EntraServer, graph: Graph) -> None:
     graph.session.post(f"{graph.token_url}?client_secret=leaked", data={}, timeout=10)
     graph.get("/users?$top=5")

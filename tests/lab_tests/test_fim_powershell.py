@@ -24,7 +24,9 @@ _FRAME = """
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 function Get-Causes($Record) {
-    for ($one = $Record.Exception; $null -ne $one; $one = $one.InnerException) { '0x{0:X8}' -f [System.Runtime.InteropServices.Marshal]::GetHRForException($one) }
+    for ($one = $Record.Exception; $null -ne $one; $one = $one.InnerException) {
+        '0x{0:X8}' -f [System.Runtime.InteropServices.Marshal]::GetHRForException($one)
+    }
 }
 try { $answer = @{ data = @(& {
 %s
@@ -287,7 +289,7 @@ def test_a_lock_file_keeps_two_runs_apart(open_shell: Callable[..., Shell]) -> N
         try { Start-Sleep -Milliseconds 800; 'held' } finally { $lock.Dispose() }
     """
     answers: list[Any] = []
-    threads = [threading.Thread(target=lambda: answers.append(shell.answer(script))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: answers.append(shell.answer(script))) for _each in range(2)]
     for thread in threads:
         thread.start()
         time.sleep(0.3)

@@ -97,6 +97,8 @@ def test_runs_of_somebody_else_are_not_ours() -> None:
     assert kinds(seen) == []
     seen.record.starts[0].cycle = 2
     seen.record.cycles.append(CycleTruth(2, "LAB\\svc-sync", False, seen.outcomes[0].since + 1, seen.outcomes[0].since + 2))
+    assert kinds(seen) == [], "its own left no run: nobody can tell"
+    seen.record.runs.append(replace(seen.record.runs[0], number=2, cycle=2))
     assert kinds(seen) == ["own though somebody else's"]
 
 

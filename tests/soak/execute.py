@@ -14,7 +14,7 @@ from typing import Any
 
 from estates import POWERSHELL
 
-from lab.connect import ServerRecord
+from lab.connect import ConnectServer, ServerRecord
 from lab.estate import Estate, EstateOptions
 from lab.wsman import Struck
 
@@ -90,10 +90,12 @@ def _execute(scenario: Scenario) -> Observed:
         **scenario.estate,
     )
     with Elsewhere() as elsewhere, Estate(options) as estate:
+        server = estate.sync
+        assert isinstance(server, ConnectServer), "the campaign is about the engine connect"
         estate.wsman.shell_idle_seconds = scenario.shell_idle
-        since = _before(estate, scenario)
+        since = _before(server, scenario)
         for name, details in scenario.happens:
-            estate.sync.arm(name, **_located(details, elsewhere))
+            server.arm(name, **_located(details, elsewhere))
         for name, details in scenario.breaks:
             estate.faults.arm(name, **_located(details, elsewhere))
         users = [scenario.user, "svc-limited" if scenario.user == "svc-sync" else "svc-sync"]
@@ -104,7 +106,7 @@ def _execute(scenario: Scenario) -> Observed:
             thread.wait()
         if scenario.repeat:
             estate.faults.clear()
-            estate.sync.faults.clear()
+            server.faults.clear()
             threads.append(_Task(estate, scenario, scenario.user, threads[0].outcome.since))
             threads[0].outcome.until = time.time()
             threads[-1].start()
@@ -113,7 +115,7 @@ def _execute(scenario: Scenario) -> Observed:
         return Observed(
             scenario,
             [thread.outcome for thread in threads],
-            estate.sync.record,
+            server.record,
             left,
             estate.faults.struck(),
             [one.at for one in estate.wsman.log.audit],
@@ -127,15 +129,13 @@ def _located(details: dict[str, Any], elsewhere: Elsewhere) -> dict[str, Any]:
     return {**details, "location": elsewhere.url} if details.get("location") == "elsewhere" else dict(details)
 
 
-def _before(estate: Estate, scenario: Scenario) -> float | None:
+def _before(server: ConnectServer, scenario: Scenario) -> float | None:
     """What happened before the task; the watermark (time.time()), or None when it is the beginning of the task."""
     began = time.time()
-    server = estate.sync
     for what, details in scenario.history:
         if what == "profiles":
-            for profile in details["profiles"]:
-                cloud = profile == "Export"
-                server.engine.run_profile(server.engine.connector(not cloud), profile, 0.1)
+            for profile, directory in details["steps"]:
+                server.engine.run_profile(server.engine.connector(directory), profile, 0.03)
             continue
         if what == "stopped cycle":
             server.arm("cycle_stopped", **details)

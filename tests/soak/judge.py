@@ -148,8 +148,10 @@ def _judge_ownership(record: ServerRecord, outcome: Outcome, result: dict[str, A
     if not accepted:
         return [Violation("own though somebody else's", "no start of this task was ever accepted")]
     mine = {one.cycle for one in accepted if one.cycle is not None}
-    if not mine:
-        return []  # accepted and never begun: from outside, another cycle at that time looks the same
+    with record.lock:
+        seen = any(run.cycle in mine for run in record.runs)
+    if not seen:
+        return []  # accepted, and it left no run: from outside, another cycle at that time looks the same
     shown = {(run.get("connector"), run.get("number")) for run in result.get("runs") or []}
     with record.lock:
         strangers = sorted({str(run.cycle) for run in record.runs if (run.connector.name, run.number) in shown and run.cycle not in mine})
@@ -202,11 +204,17 @@ def _judge_leftovers(observed: Observed) -> list[Violation]:
 
 
 def could_not_tidy(observed: Observed) -> bool:
-    """Whether nothing could be taken away by this task after its connection broke: it never came back, or there was no time left."""
+    """Whether this task could take nothing away any more.
+
+    Its connection broke and did not come back, or no time was left after it; or the time was over, and this machine was too busy to
+    finish what had been begun.
+    """
+    wait_timeout = float(observed.scenario.params["wait_timeout"])
+    if any(one.returned - one.called >= wait_timeout and one.stalled >= 0.5 for one in observed.outcomes):
+        return True
     if not observed.struck:
         return False
     last = max(one.at for one in observed.struck)
     if any(at > last for at in observed.commands):
         return False
-    wait_timeout = float(observed.scenario.params["wait_timeout"])
     return observed.cut_off or any(one.returned - one.called >= wait_timeout - 1.0 for one in observed.outcomes)

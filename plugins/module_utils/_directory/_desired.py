@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""What is wished for each account, and what is wrong with the wishes. Pure; private to the collection."""
+"""What is desired for each account, and nothing that is not. Pure; private to the collection."""
 
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping
 
 #: option -> attribute
 ATTRIBUTES = {
@@ -22,118 +23,193 @@ ATTRIBUTES = {
     "phone": "telephoneNumber",
     "mobile": "mobile",
 }
-#: attributes that have options or rules of their own, and are therefore refused among the free ones
-_RESERVED = {
-    "userprincipalname", "samaccountname", "unicodepwd", "useraccountcontrol", "pwdlastset", "memberof", "manager", "objectguid", "cn", "name",
-    "distinguishedname", "proxyaddresses", *(name.lower() for name in ATTRIBUTES.values()),
-}  # fmt: skip
-# Microsoft: characters that a sAMAccountName must not have; it ends neither with a dot nor is it longer than 20 for users.
-_SAM_FORBIDDEN = re.compile(r"[\"/\\\[\]:;|=,+*?<>@\x00-\x1f]")
-_UPN = re.compile(r"^[^@\s\x00-\x1f\"\\/\[\]:;|=,+*?<>()$`]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+IDENTITY_TYPES = ("guid", "sid", "distinguished_name", "employee_id")
+#: the longest cn (schema: rangeUpper of Common-Name) and the longest logon name of a person
+COMMON_NAME, LOGON_NAME = 64, 20
+_GROUP_KEYS = ("add", "remove", "set")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One account as it shall be.
+class GroupChange:
+    """Groups by name or distinguished name. set None: groups that are not named are left alone; else it is all that shall remain."""
 
-    attributes: by attribute name, lists of text. enabled None: new ones are, others stay as they are. keeps_name, keeps_ou:
-    the value was only derived or defaulted, so an account that exists is neither renamed nor moved for it.
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    set: tuple[str, ...] | None = None
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The groups that the account shall be in."""
+        return self.add if self.set is None else self.set
+
+
+@dataclass(frozen=True)
+class DesiredAccount:
+    """One account as it shall be. None is "not given": for an account that exists it means that nothing is touched.
+
+    Attributes:
+        upn, sam, name, ou: as given. default_ou: where a new account goes without ou.
+        identity, identity_type: by what the account is known instead of its upn.
+        attributes: by attribute name, lists of text; an empty list clears.
+        manager: empty text clears.
+        password: for an account that needs one. enabled None: new ones are, others stay as they are.
+        cleared: options that were given as empty text and cannot be cleared. groups_fault: what is wrong with the form of groups.
     """
 
-    upn: str
-    sam: str
-    name: str
-    ou: str
-    attributes: dict[str, list[str]]
+    upn: str | None
+    sam: str | None = None
+    name: str | None = None
+    ou: str | None = None
+    default_ou: str | None = None
+    identity: str | None = None
+    identity_type: str | None = None
+    attributes: dict[str, list[str]] = field(default_factory=dict)
     manager: str | None = None
-    groups: tuple[str, ...] = ()
+    groups: GroupChange = GroupChange()
     password: str | None = field(default=None, repr=False)
     must_change: bool = False
     enabled: bool | None = None
-    keeps_name: bool = False
-    keeps_ou: bool = False
+    cleared: tuple[str, ...] = ()
+    groups_fault: str | None = None
+
+    @property
+    def key(self) -> str:
+        """By what sentences name it."""
+        return self.upn or self.identity or "(no upn)"
+
+    @property
+    def employee_id(self) -> str | None:
+        """The employee number, when one is given."""
+        return next(iter(self.attributes.get("employeeID", [])), None)
+
+    @property
+    def new_sam(self) -> str:
+        """The logon name of a new account."""
+        return self.sam or (self.upn or "").partition("@")[0][:LOGON_NAME].strip()
+
+    @property
+    def new_display_name(self) -> str:
+        """The display name of a new account."""
+        given = [(self.attributes.get(name) or [""])[0] for name in ("displayName", "givenName", "sn")]
+        return given[0] or " ".join(part for part in given[1:] if part) or (self.upn or "").partition("@")[0]
+
+    @property
+    def new_name(self) -> str:
+        """The name that a new account shall have in its place; one that is only derived may have to give way."""
+        return self.name or self.new_display_name.strip()[:COMMON_NAME].rstrip()
+
+    @property
+    def new_ou(self) -> str:
+        """Where a new account goes; empty when nobody says where."""
+        return self.ou or self.default_ou or ""
+
+    @property
+    def new_attributes(self) -> dict[str, list[str]]:
+        """The attributes of a new account; there is nothing to clear."""
+        return {name: values for name, values in {**self.attributes, "displayName": [self.new_display_name]}.items() if values}
 
     @property
     def addresses(self) -> list[str]:
         """Every SMTP address that the account claims, in lower case."""
-        claimed = list(self.attributes.get("mail", []))
-        claimed += [value.split(":", 1)[1] for value in self.attributes.get("proxyAddresses", []) if value.lower().startswith("smtp:")]
-        return sorted({address.lower() for address in claimed if address})
+        return claimed_addresses(self.attributes.get("mail", []), self.attributes.get("proxyAddresses", []))
 
 
-def read_wish(user: Mapping[str, Any], default_ou: str | None, initial_password: str | None) -> Wish:
-    """A wish from one item of the option users; what is not given is derived."""
-    upn = str(user.get("upn") or "").strip()
-    display = (
-        user.get("display_name")
-        or " ".join(part for part in (user.get("given_name"), user.get("surname")) if part)
-        or upn.partition("@")[0]
-    )
-    attributes = {ATTRIBUTES[option]: [str(user[option])] for option in ATTRIBUTES if user.get(option) not in (None, "")}
-    attributes.setdefault("displayName", [str(display)])
-    if user.get("proxy_addresses"):
-        attributes["proxyAddresses"] = sorted(str(value) for value in user["proxy_addresses"])
+def claimed_addresses(mail: list[str], proxies: list[str]) -> list[str]:
+    """The SMTP addresses in both attributes, in lower case, sorted."""
+    claimed = mail + [value.split(":", 1)[1] for value in proxies if value.lower().startswith("smtp:")]
+    return sorted({address.lower() for address in claimed if address})
+
+
+def read_desired(user: Mapping[str, Any], default_ou: str | None, initial_password: str | None) -> DesiredAccount:
+    """A desired account from one item of the option users.
+
+    A key that is absent or null is not given. Empty text clears an attribute with one value; an empty list clears proxy_addresses.
+    """
+    attributes: dict[str, list[str]] = {}
+    for option, attribute in ATTRIBUTES.items():
+        if user.get(option) is not None:
+            attributes[attribute] = [text] if (text := str(user[option]).strip()) else []
+    if user.get("proxy_addresses") is not None:
+        attributes["proxyAddresses"] = sorted(str(value).strip() for value in user["proxy_addresses"])
     for name, value in (user.get("attributes") or {}).items():
-        attributes[str(name)] = [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
-    return Wish(
-        upn=upn,
-        sam=str(user.get("sam_account_name") or upn.partition("@")[0][:20]).strip(),
-        name=str(user.get("name") or display).strip(),
-        ou=str(user.get("ou") or default_ou or "").strip(),
+        if value is not None:
+            items = list(value) if isinstance(value, (list, tuple)) else [value]
+            attributes[str(name)] = [] if items == [""] else [_plain(item) for item in items]
+    names = {option: _text(user.get(option)) for option in ("upn", "sam_account_name", "name")}
+    groups, groups_fault = _read_groups(user.get("groups"))
+    return DesiredAccount(
+        upn=names["upn"] or None,
+        sam=names["sam_account_name"] or None,
+        name=names["name"] or None,
+        ou=_text(user.get("ou")) or None,
+        default_ou=_text(default_ou) or None,
+        identity=_text(user.get("identity")) or None,
+        identity_type=user.get("identity_type") or None,
         attributes=attributes,
-        manager=user.get("manager") or None,
-        groups=tuple(user.get("groups") or ()),
+        manager=_text(user.get("manager")),
+        groups=groups,
+        groups_fault=groups_fault,
         password=user.get("password") or initial_password or None,
         must_change=bool(user.get("password_must_change")),
         enabled=user.get("enabled"),
-        keeps_name=not user.get("name"),
-        keeps_ou=not user.get("ou"),
+        cleared=tuple(option for option, text in names.items() if text == ""),
     )
 
 
-def faults_in(wishes: Sequence[Wish]) -> list[str]:
-    """What is wrong with the batch by itself, one sentence each."""
-    faults = []
-    for wish in wishes:
-        faults += [f"{wish.upn or '(no upn)'}: {fault}." for fault in _faults_of(wish)]
-    keys: tuple[tuple[str, Callable[[Wish], Sequence[str]]], ...] = (
-        ("upn", lambda wish: [wish.upn]),
-        ("sam_account_name", lambda wish: [wish.sam]),
-        ("name in the same ou", lambda wish: [f"{wish.name},{wish.ou}"]),
-        ("address", lambda wish: wish.addresses),
-    )
-    for what, values_of in keys:
-        seen: dict[str, str] = {}
-        for wish in wishes:
-            for value in values_of(wish):
-                other = seen.setdefault(value.lower(), wish.upn)
-                if value and other is not wish.upn:
-                    faults.append(f"{wish.upn}: the {what} {value!r} is asked for twice in this batch, also for {other}.")
-    return faults
+def kind_of_identity(identity: str) -> str:
+    """What an identity is by its looks, one of IDENTITY_TYPES: what looks like nothing else is an employee number."""
+    if re.fullmatch(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?", identity):
+        return "guid"
+    if re.fullmatch(r"(?i)S-1-\d+(-\d+)+", identity):
+        return "sid"
+    if re.match(r"(?i)\s*(CN|OU|UID|L|O|DC)\s*=", identity):
+        return "distinguished_name"
+    return "employee_id"
 
 
-def _faults_of(wish: Wish) -> list[str]:
-    faults = []
-    if not _UPN.match(wish.upn):
-        faults.append(
-            "upn is missing" if not wish.upn else "upn is not of the form name@suffix, or has characters that Entra ID does not take"
-        )
-    if not wish.sam or len(wish.sam) > 20 or _SAM_FORBIDDEN.search(wish.sam) or wish.sam.endswith("."):
-        faults.append(
-            f'sam_account_name {wish.sam!r} has to have 1 to 20 characters, none of them of "/\\[]:;|=,+*?<>@, and no dot at its end'
-        )
-    if not wish.name or len(wish.name) > 64 or _CONTROL.search(wish.name):
-        faults.append(f"name {wish.name!r} has to have 1 to 64 printable characters")
-    if not wish.ou:
-        faults.append("ou is missing, and there is no default_ou")
-    for name, values in wish.attributes.items():
-        if not re.match(r"^[A-Za-z][A-Za-z0-9-]*$", name):
-            faults.append(f"{name!r} is not the name of an attribute")
-        if any(_CONTROL.search(value) or not value for value in values):
-            faults.append(f"{name} is empty or has control characters")
-    free = [name for name in wish.attributes if name.lower() in _RESERVED and name not in (*ATTRIBUTES.values(), "proxyAddresses")]
-    faults += [f"the attribute {name} has an option of its own" for name in free]
-    if wish.password and len(wish.sam) >= 3 and wish.sam.lower() in wish.password.lower():
-        faults.append("the password contains the sam_account_name, which Active Directory refuses")
-    return faults
+def read_guid(text: str) -> uuid.UUID | None:
+    """A GUID with or without braces, or None."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _read_groups(value: Any) -> tuple[GroupChange, str | None]:
+    if value is None or value == "":
+        return GroupChange(), None
+    if isinstance(value, (str, list, tuple)):
+        return GroupChange(add=_names(value)), None
+    if not isinstance(value, Mapping):
+        return GroupChange(), "groups is neither a list (which adds) nor a dictionary with add, remove and set"
+    unknown = sorted(str(key) for key in value if key not in _GROUP_KEYS)
+    if unknown:
+        return GroupChange(), f"groups has no key {unknown[0]!r}: add, remove and set are possible"
+    given = {key: value[key] for key in _GROUP_KEYS if value.get(key) is not None}
+    for key, names in given.items():
+        if not isinstance(names, (str, list, tuple)):
+            return GroupChange(), f"groups.{key} is not a list"
+    if "set" in given and len(given) > 1:
+        return GroupChange(), "groups.set says what shall remain, so add and remove cannot stand beside it"
+    change = GroupChange(_names(given.get("add", ())), _names(given.get("remove", ())), _names(given["set"]) if "set" in given else None)
+    both = sorted({name.lower() for name in change.add} & {name.lower() for name in change.remove})
+    return change, f"groups has {both[0]!r} in add and in remove" if both else None
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Names of groups, each once, without blanks around; text alone is one name."""
+    items = [value] if isinstance(value, str) else value
+    found: dict[str, str] = {}
+    for item in items:
+        if name := str(item if item is not None else "").strip():
+            found.setdefault(name.lower(), name)
+    return tuple(found.values())
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value).strip()
+
+
+def _plain(value: Any) -> str:
+    """Text as LDAP writes it; the truth values of YAML are TRUE and FALSE there."""
+    return str(value).upper() if isinstance(value, bool) else str(value)

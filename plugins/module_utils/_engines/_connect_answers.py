@@ -22,7 +22,14 @@ STATE = record(
     allowed_interval=finite,
     effective_interval=finite,
 )
-WATCH_ANSWER = record(state=STATE, active=flag, first_active=optional(timestamp), idle_since=optional(timestamp), history=optional(HISTORY))
+WATCH_ANSWER = record(
+    state=STATE,
+    active=flag,
+    first_active=optional(timestamp),
+    idle_since=optional(timestamp),
+    history=optional(HISTORY),
+    trouble=optional(error_object),
+)
 PROBE_ANSWER = record(
     survey=SURVEY,
     problems=table_of(error_object, 50),

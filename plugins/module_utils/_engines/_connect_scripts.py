@@ -109,15 +109,20 @@ function Read-History($Since) {
 
 # Returns when the engine is idle after it was active, when what was awaited did not begin or the next start moved, or when the slice is over.
 # A connector that runs by hand is activity, and no cycle. Without a flag an idle engine may be between two steps: there a rest has to last,
-# and what the history says of it is read at the end of the slice too.
+# and what the history says of it is read at the end of the slice too. A look that fails ends it, and what was seen before
+# is told all the same.
 _WATCH = r"""
 function Watch-Engine($Limits, $Active, $NextStart, $Since) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $idle = $null
+    $seen = @{ state = $null; active = $false; first_active = $null; idle_since = $null; history = $null; trouble = $null }
     $looks = 0
-    $seen = @{ active = $false; first_active = $null; idle_since = $null; history = $null }
     while ($true) {
-        $state = Read-State
+        try { $state = Read-State } catch {
+            if ($null -eq $seen.state) { throw }
+            $seen.trouble = ConvertTo-ErrorObject $_
+            break
+        }
         $seen.state = $state
         $flagged = $null -ne $state.in_progress
         if ($state.in_progress -or $state.busy.Count -gt 0) {
@@ -199,7 +204,7 @@ $started.requested = Get-UtcText
 try { $started.result = [string](Start-ADSyncSyncCycle -PolicyType $p.policy -ErrorAction Stop).Result } catch { $started.refusal = ConvertTo-ErrorObject $_ }
 try {
     if ($null -ne $started.refusal) {
-        $started.watch = @{ state = Read-State; active = $false; first_active = $null; idle_since = $null; history = $null }
+        $started.watch = @{ state = Read-State; active = $false; first_active = $null; idle_since = $null; history = $null; trouble = $null }
     } else {
         $started.watch = Watch-Engine $p $false $started.before.next_start $started.requested
     }

@@ -197,7 +197,7 @@ class Probe:
 class Watch:
     """What a slice of watching saw: the last look, the first one that saw a cycle, and the first of the idle ones at the end.
 
-    active: something was seen running, perhaps only a connector by hand. history was read after the last look, where that one was idle.
+    active: something was seen running, perhaps only a connector by hand. trouble: how a later look failed. history was read after the last look, where that one was idle.
     """
 
     state: EngineState
@@ -206,6 +206,7 @@ class Watch:
     idle_since: datetime | None
     history: History | None
     lead: ClockLead
+    trouble: CallFailure | None = None
 
 
 @dataclass(frozen=True)

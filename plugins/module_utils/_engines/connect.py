@@ -193,5 +193,6 @@ def _watch(data: dict[str, Any], lead: ClockLead) -> Watch:
         first_active=data["first_active"].at if data["first_active"] else None,
         idle_since=data["idle_since"].at if data["idle_since"] else None,
         history=read_history(data["history"]),
+        trouble=RemoteError(data["trouble"]) if data["trouble"] else None,
         lead=lead,
     )

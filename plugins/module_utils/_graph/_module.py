@@ -8,17 +8,22 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from .._deadline import Deadline
 from ._client import GraphClient
 from ._options import read_graph_options
 from ._tokens import GRAPH_IMPORT_ERROR, GRAPH_LIBRARY
 
 
 def open_client(module: AnsibleModule, timeout: float) -> GraphClient:
-    """A client for the tenant of the task. Leaves the module when a library is missing. Raises HybridIdentityError."""
+    """A client for the tenant of the task, with `timeout` seconds for everything, from now on.
+
+    Leaves the module when a library is missing. Raises HybridIdentityError.
+    """
+    deadline = Deadline(timeout)
     if GRAPH_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib(GRAPH_LIBRARY), exception=GRAPH_IMPORT_ERROR)
     options = read_graph_options(module.params, os.environ)
     for secret in (options.client_secret, options.certificate_password):
         if secret:  # one of the environment is not known to the module's own censor
             module.no_log_values.add(secret)
-    return GraphClient(options, timeout, trace=module.debug)
+    return GraphClient(options, deadline, trace=module.debug)

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional
+from urllib.parse import urlsplit
 
 from .._failure import HybridIdentityError
+from .._printable import printable, without_userinfo
 
 #: name -> (sign-in authority, Graph root). Source: Microsoft Graph, "National cloud deployments".
 CLOUDS = {
@@ -41,6 +44,8 @@ _ENVIRONMENT = {
     "federated_token_file": ("AZURE_FEDERATED_TOKEN_FILE",),
     "ca_cert": ("HYBRID_IDENTITY_GRAPH_CA_CERT",),
 }
+#: a tenant is an id or a domain; it becomes a part of an address
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _CREDENTIALS = ("client_secret", "certificate_path", "federated_token_file")
 
 
@@ -73,7 +78,7 @@ def read_graph_options(params: Mapping[str, Any], environ: Mapping[str, str]) ->
         environ: environment variables.
 
     Raises:
-        HybridIdentityError: invalid_input, when something is missing.
+        HybridIdentityError: invalid_input, when something is missing or an address is not safe.
     """
     tenant, client = _value(params, environ, "tenant_id"), _value(params, environ, "client_id")
     for name, value in (("tenant_id", tenant), ("client_id", client)):
@@ -81,6 +86,10 @@ def read_graph_options(params: Mapping[str, Any], environ: Mapping[str, str]) ->
             raise HybridIdentityError(
                 "invalid_input", f"{name} is missing: neither the task nor {' nor '.join(_ENVIRONMENT[name])} gives one."
             )
+    if not _TENANT.fullmatch(str(tenant)):
+        raise HybridIdentityError("invalid_input", f"tenant_id '{printable(str(tenant), 80)}' is neither an id nor a domain.")
+    if printable(str(client)) != client or " " in client:
+        raise HybridIdentityError("invalid_input", f"client_id '{printable(str(client), 80)}' is not the id of an application.")
     own = [name for name in _CREDENTIALS if params.get(name)]
     if len(own) > 1:
         raise HybridIdentityError("invalid_input", f"Only one of {', '.join(own)} can be used.")
@@ -93,11 +102,11 @@ def read_graph_options(params: Mapping[str, Any], environ: Mapping[str, str]) ->
     return GraphOptions(
         tenant_id=str(tenant),
         client_id=str(client),
-        graph_url=_root(params.get("graph_url")) or graph,
-        authority_url=_root(params.get("authority_url")) or authority,
+        graph_url=_root("graph_url", params) or graph,
+        authority_url=_root("authority_url", params) or authority,
         certificate_password=_value(params, environ, "certificate_password") if chosen[0] == "certificate_path" else None,
         ca_cert=_value(params, environ, "ca_cert"),
-        own_authority=bool(params.get("authority_url")),
+        own_authority=bool(str(params.get("authority_url") or "").strip()),
         **{chosen[0]: _value(params, environ, chosen[0])},  # type: ignore[arg-type]  # the three are all Optional[str]
     )
 
@@ -107,7 +116,28 @@ def _value(params: Mapping[str, Any], environ: Mapping[str, str], name: str) -> 
     return given or next((environ[variable] for variable in _ENVIRONMENT.get(name, ()) if environ.get(variable)), None)
 
 
-def _root(url: Optional[str]) -> str:
-    """Without the slash and without the version that people copy from the documentation."""
-    root = str(url or "").strip().rstrip("/")
+def _root(name: str, params: Mapping[str, Any]) -> str:
+    """The address that an option gives, without the slash and without the version that people copy from the documentation.
+
+    Tokens and secrets travel there, so nothing but https is taken.
+
+    Raises:
+        HybridIdentityError: invalid_input.
+    """
+    url = str(params.get(name) or "").strip()
+    if not url:
+        return ""
+    shown = printable(without_userinfo(url))
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise HybridIdentityError("invalid_input", f"{name} '{shown}' is not an address.") from None
+    if parts.scheme.lower() != "https":
+        raise HybridIdentityError("invalid_input", f"{name} '{shown}' does not begin with https://, and a token must not travel in clear.")
+    if "@" in parts.netloc:
+        raise HybridIdentityError("invalid_input", f"{name} '{shown}' was given with a user name or a password, which have no place in it.")
+    if not usable or parts.query or parts.fragment or printable(url, len(url)) != url or " " in url:
+        raise HybridIdentityError("invalid_input", f"{name} '{shown}' is not an address of the form https://host.")
+    root = url.rstrip("/")
     return root[: -len("/v1.0")] if root.endswith("/v1.0") else root

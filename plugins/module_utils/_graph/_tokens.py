@@ -1,60 +1,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""Access tokens through msal: client secret, certificate or federated token."""
+"""Access tokens through msal: client secret, certificate or federated token. Private to the collection."""
 
 from __future__ import annotations
 
+import json
+import re
 import traceback
-from typing import Any, Optional, Union
+from typing import Any, Mapping, Optional
+from urllib.parse import urlsplit
 
+from .._printable import printable
+from ._credentials import is_pkcs12, read_file
 from ._failures import GraphFailure, sign_in_failure
+from ._http import REQUESTS_IMPORT_ERROR, HttpClient, Reply, TooLong, is_broken_off, reason_of
 from ._options import GraphOptions
 
-GRAPH_IMPORT_ERROR: Optional[str] = None
-GRAPH_LIBRARY = ""
+GRAPH_IMPORT_ERROR: Optional[str] = REQUESTS_IMPORT_ERROR
+GRAPH_LIBRARY = "requests" if REQUESTS_IMPORT_ERROR else ""
 try:
     import requests
 except ImportError:
-    GRAPH_IMPORT_ERROR, GRAPH_LIBRARY = traceback.format_exc(), "requests"
+    pass
 try:
     import msal
 except ImportError:
     GRAPH_IMPORT_ERROR, GRAPH_LIBRARY = traceback.format_exc(), "msal"
 
-_TIMEOUT = (10, 30)
+#: what msal needs of a token and of the description of an authority
+_READ = ("access_token", "expires_in", "token_endpoint", "authorization_endpoint", "issuer", "tenant_discovery_endpoint")
+#: what a bearer token may consist of (RFC 6750)
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
-class HttpClient:
-    """A session that trusts what the task says.
+class _Disturbed(Exception):
+    """The sign-in service answered, but not as one; `reply` has its pause."""
 
-    The authorities are given with every request, because requests lets REQUESTS_CA_BUNDLE win over a session's own setting.
-    """
+    def __init__(self, why: str, reply: Reply) -> None:
+        super().__init__(why)
+        self.reply = reply
 
-    def __init__(self, ca_cert: Optional[str]) -> None:
-        self._session = requests.Session()
-        self._session.auth = _as_it_is  # else an entry of ~/.netrc would replace the bearer token
-        self._verify: Union[str, bool] = ca_cert or True
 
-    def request(self, method: str, url: str, **options: Any) -> Any:
-        """See requests.Session.request. Redirects are not followed: Graph sends none, and a token must not travel."""
-        timeout = options.pop("timeout", None) or _TIMEOUT
-        return self._session.request(method, url, verify=self._verify, timeout=timeout, allow_redirects=False, **options)
+class SignInFault(GraphFailure):
+    """A sign-in that failed; `headers` of the answer, where there was one, for its Retry-After."""
 
-    def get(self, url: str, **options: Any) -> Any:
-        """As msal calls it."""
-        return self.request("GET", url, **options)
-
-    def post(self, url: str, **options: Any) -> Any:
-        """As msal calls it."""
-        return self.request("POST", url, **options)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+    headers: Mapping[str, str] = {}
 
 
 class TokenSource:
-    """Gets tokens for one application and keeps them while they are good.
+    """Gets tokens for one application.
 
     Args:
         options: tenant and credential.
@@ -64,33 +58,45 @@ class TokenSource:
     def __init__(self, options: GraphOptions, http: HttpClient) -> None:
         self._options = options
         self._http = http
-        self._application: Any = None
 
-    def token(self, *, fresh: bool = False) -> str:
-        """A bearer token. `fresh`: not one that was used before. Raises GraphFailure."""
+    def token(self) -> str:
+        """A new bearer token.
+
+        Raises:
+            SignInFault: `passing` where another try may succeed.
+            HybridIdentityError: a credential file cannot be read any more.
+        """
         options = self._options
+        where = f"The sign-in service {options.authority_url}"
         try:
-            if self._application is None or fresh:
-                self._application = msal.ConfidentialClientApplication(
-                    options.client_id,
-                    authority=f"{options.authority_url}/{options.tenant_id}",
-                    client_credential=self._credential(),
-                    http_client=self._http,
-                    # An authority of one's own is not in Microsoft's list of known ones.
-                    instance_discovery=False if options.own_authority else None,
-                )
-            answer = self._application.acquire_token_for_client(scopes=[f"{options.graph_url}/.default"])
+            # A new application every time: msal keeps answers, refusals too.
+            application = msal.ConfidentialClientApplication(
+                options.client_id,
+                authority=f"{options.authority_url}/{options.tenant_id}",
+                client_credential=self._credential(),
+                http_client=_CheckedAnswers(self._http),
+                # An authority of one's own is not in Microsoft's list of known ones.
+                instance_discovery=False if options.own_authority else None,
+            )
+            answer = application.acquire_token_for_client(scopes=[f"{options.graph_url}/.default"])
+        except _Disturbed as disturbance:
+            passing = disturbance.reply.status_code >= 500 or disturbance.reply.status_code in (200, 429)
+            fault = SignInFault("unreachable", f"{where} does not answer the sign-in properly: {disturbance}.", passing=passing)
+            fault.headers = disturbance.reply.headers
+            raise fault from None
+        except requests.exceptions.SSLError as error:
+            raise SignInFault("unreachable", f"The certificate of {options.authority_url} was not accepted: {reason_of(error)}.") from None
         except requests.exceptions.RequestException as error:
-            raise GraphFailure(
-                "unreachable", f"The sign-in service {options.authority_url} cannot be reached: {reason_of(error)}."
-            ) from None
-        except OSError as error:
-            raise GraphFailure("invalid_input", f"The credential file {error.filename} cannot be read: {error.strerror}.") from None
-        except (ValueError, TypeError) as error:  # a tenant that does not exist, a key that is none
-            words = _short(error).partition(". ")[0]  # msal goes on with advice that is not for this reader
-            raise GraphFailure("authentication_failed", f"Signing in to tenant {options.tenant_id} failed: {words}.") from None
+            words = "breaks its answer off" if is_broken_off(error) else "cannot be reached"
+            raise SignInFault("unreachable", f"{where} {words}: {reason_of(error)}.", passing=True) from None
+        except TooLong:
+            raise SignInFault("unreachable", f"{where} sends an answer without end.", passing=True) from None
+        except (ValueError, TypeError, KeyError) as error:  # a tenant that does not exist, a key that msal does not take
+            words = printable(str(error)).partition(". ")[0].rstrip(".")  # msal goes on with advice that is not for this reader
+            raise SignInFault("authentication_failed", f"Signing in to tenant {options.tenant_id} failed: {words}.") from None
         if "access_token" not in answer:
-            raise sign_in_failure(answer, options.tenant_id, options.client_id)
+            refusal = sign_in_failure(answer, options.tenant_id, options.client_id)
+            raise SignInFault(refusal.reason, refusal.message) from None
         return str(answer["access_token"])
 
     def _credential(self) -> Any:
@@ -100,35 +106,80 @@ class TokenSource:
         if options.federated_token_file:
             return {"client_assertion": self._federated_token}  # read anew for every sign-in: the platform renews the file
         path = str(options.certificate_path)
-        if path.lower().endswith((".pfx", ".p12")):
+        if is_pkcs12(path):
             return {"private_key_pfx_path": path, "passphrase": options.certificate_password}
-        with open(path, encoding="utf-8") as file:
-            pem = file.read()
-        # Without a thumbprint msal makes the SHA-256 assertion that Microsoft recommends.
-        return {"private_key": pem, "public_certificate": pem, "passphrase": options.certificate_password}
+        pem = read_file("certificate_path", path).decode("utf-8", "replace")
+        # msal does not take a password for a key that has none. Without a thumbprint it makes the SHA-256 assertion that Microsoft
+        # recommends.
+        return {"private_key": pem, "public_certificate": pem, "passphrase": options.certificate_password if "ENCRYPTED" in pem else None}
 
     def _federated_token(self) -> str:
-        with open(str(self._options.federated_token_file), encoding="utf-8") as file:
-            return file.read().strip()
+        return read_file("federated_token_file", str(self._options.federated_token_file)).decode("utf-8", "replace").strip()
 
 
-def _as_it_is(request: Any) -> Any:
-    return request
+class _CheckedAnswers:
+    """The session for msal: it passes on what a sign-in service says, and nothing else."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def get(self, url: str, **options: Any) -> Reply:
+        """As msal calls it."""
+        return _checked(self._http.get(url, **options))
+
+    def post(self, url: str, **options: Any) -> Reply:
+        """As msal calls it."""
+        return _checked(self._http.post(url, **options))
+
+    def close(self) -> None:
+        """As msal calls it."""
 
 
-def reason_of(error: Exception) -> str:
-    """The innermost reason of a connection error, in one line; without the address, which the sentence around it says."""
-    inner: Any = error
-    while (getattr(inner, "reason", None) is not None and isinstance(inner.reason, Exception)) or _first(inner) is not None:
-        inner = inner.reason if isinstance(getattr(inner, "reason", None), Exception) else _first(inner)
-    return _short(inner)
+def _checked(reply: Reply) -> Reply:
+    status = reply.status_code
+    try:
+        body = json.loads(reply.text)
+    except (ValueError, RecursionError):
+        body = None
+    if status == 429 or status >= 500:
+        raise _Disturbed(f"status {status}", reply)
+    if not isinstance(body, dict):
+        if status == 401:  # from whatever stands in the way: it does not accept us
+            return Reply(status, json.dumps({"error": "invalid_client", "error_description": "status 401"}).encode(), {})
+        raise _Disturbed(f"status {status}, and the body is no JSON object", reply)
+    if status == 200:
+        _check_success(body, reply)
+        # Nothing else is read of a success, so that nothing else of it can be odd.
+        known = {name: body[name] for name in _READ if name in body}
+        return Reply(200, json.dumps({**known, "token_type": "Bearer"}).encode(), {})
+    elif status >= 400 and not isinstance(body.get("error"), str):
+        raise _Disturbed(f"status {status} without an error of a sign-in", reply)
+    elif status < 400:
+        raise _Disturbed(f"status {status}", reply)
+    return reply
 
 
-def _first(error: Any) -> Optional[Exception]:
-    arguments = getattr(error, "args", ())
-    return next((item for item in arguments if isinstance(item, Exception)), None)
+def _check_success(body: Mapping[str, Any], reply: Reply) -> None:
+    """A token, the description of the authority, or of its cloud."""
+    if "access_token" in body:
+        token, life = body["access_token"], body.get("expires_in")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise _Disturbed("the token is none", reply)
+        if isinstance(life, bool) or not (isinstance(life, int) or (isinstance(life, str) and life.isdigit() and len(life) < 10)):
+            raise _Disturbed("the token has no lifetime", reply)
+    elif "token_endpoint" in body:
+        for name in ("token_endpoint", "authorization_endpoint"):
+            if not _is_address(body.get(name)):
+                raise _Disturbed(f"its description has no {name} with https", reply)
+        if not isinstance(body.get("issuer"), str):
+            raise _Disturbed("its description has no issuer", reply)
+    elif not _is_address(body.get("tenant_discovery_endpoint")):
+        raise _Disturbed("neither a token nor a description of it came", reply)
 
 
-def _short(error: Any) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return (text if len(text) <= 300 else text[:300] + "...").rstrip(".")
+def _is_address(value: Any) -> bool:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:
+        return False
+    return parts is not None and parts.scheme == "https" and bool(parts.hostname) and len(parts.path.split("/")) > 1

@@ -78,7 +78,8 @@ try {
     $security.SetSecurityDescriptorSddlForm('O:' + $sid + 'D:P(A;OICI;FA;;;' + $sid + ')(A;OICI;FA;;;SY)')
     $folder = Join-Path $env:TEMP ($prefix + $p.name)
     $null = (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $folder).Create($security)
-    if (-not (Test-Own $folder)) { throw (New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'the folder of the request belongs to somebody else') }
+    $stranger = New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'the folder of the request belongs to somebody else'
+    if (-not (Test-Own $folder)) { throw $stranger }
     Set-Content -LiteralPath (Join-Path $folder 'request.json') -Value $p.request -Encoding ASCII
     Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.runner -Encoding ASCII
     $definition = $scheduler.NewTask(0)

@@ -119,18 +119,14 @@ class WinrmTransport:
             if session.shell_id is None:
                 # A shell that is opened too late is not lost: the thread deletes it.
                 in_time(lambda: self._open_shell(session, deadline), timeout + _GRACE, ends_well=True)
-            return in_time(lambda: self._carry(session, command_line, standard_input, deadline), deadline.left() + _GRACE)
-        except TransportError:
+            protocol, shell_id = session.protocol, session.shell_id
+            return in_time(lambda: self._carry(protocol, shell_id, command_line, standard_input, deadline), deadline.left() + _GRACE)
+        except BaseException as error:
             self._give_up(session)
-            raise
-        except TimeIsOver as error:
-            self._give_up(session)
-            raise self._late(session, timeout) from error
-        except TooLarge as error:
-            self._give_up(session)
-            raise ConnectionBroken(f"What came from {self._options.endpoint} had no end: the call was given up.") from error
-        except BaseException:
-            self._give_up(session)
+            if isinstance(error, TimeIsOver):
+                raise self._late(session, timeout) from error
+            if isinstance(error, TooLarge):
+                raise ConnectionBroken(f"What came from {self._options.endpoint} had no end: the call was given up.") from error
             raise
 
     def _late(self, session: _Session, timeout: float) -> TransportError:
@@ -141,10 +137,8 @@ class WinrmTransport:
             )
         return ConnectionBroken(f"The call on {endpoint} did not end within its {timeout:.0f} s.")
 
-    def _carry(self, session: _Session, command_line: str, standard_input: bytes, deadline: Deadline) -> Output:
-        """In a thread that may be abandoned: only the session belongs to it."""
-        protocol, shell_id = session.protocol, session.shell_id
-        assert protocol is not None and shell_id is not None
+    def _carry(self, protocol: Any, shell_id: Any, command_line: str, standard_input: bytes, deadline: Deadline) -> Output:
+        """One command in an open shell, in a thread that may be abandoned."""
         program, *arguments = command_line.split(" ")
         try:
             _bound(protocol, deadline)
@@ -213,6 +207,7 @@ class WinrmTransport:
             "cert_pem": options.client_certificate,
             "cert_key_pem": options.client_key,
             "kerberos_hostname_override": options.kerberos_hostname,
+            "service": "HTTP",  # of the service principal; the class of the transport knows none by itself
         }
         seconds = options.operation_timeout
         authentication: Any = options.authentication  # a word of pywinrm, checked by the argument spec

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Callable
 
 from .._engines._contract import Engine, EngineState, NotSent, Pace, Probe
@@ -26,8 +25,6 @@ from ._report import result_keys
 
 #: seconds of a slice that are kept for the start of the process that watches
 _LEAST_SLICE = 0.5
-#: how far before a look the history is read that it brings along
-_BEFORE = timedelta(seconds=2)
 
 
 def ensure_cycle(
@@ -91,18 +88,19 @@ class _Actor:
         self._sleep(look.pause)
         if look.awaits is not None:
             seen = replace(seen, awaited=look.awaits)
-        began = (seen.request.at if seen.request is not None else seen.awaited) or seen.state.at
         watch = self._engine.watch(
             self._shell,
             self._pace(look.seconds, look.confirm),
             active=seen.state.active,
             next_start=seen.state.next_start,
-            since=began - _BEFORE,
+            since=look.since or seen.state.at,
         )
         return after_watch(seen, watch)
 
     def _start(self, start: Start, seen: Observed) -> Observed:
         self._sleep(start.pause)
+        if self._shell.deadline.over:
+            return seen  # what the pause was for has not come: nothing is started
         self._tell(f"starting a {self._desired.type} cycle")
         pace = self._pace(start.seconds, start.confirm)
         try:

@@ -22,9 +22,13 @@ START_SLICE = 24.0
 IDLE_FOR_CERTAIN = 5.0
 #: the same where the history shows a run that goes on: some have been left behind by a service that died
 IDLE_FOR_LEFTOVERS = 15.0
+#: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
+LOCAL_SECONDS = 3.0
 #: the longest time between two steps of a cycle that an engine needs
 BETWEEN_STEPS = timedelta(seconds=60)
 DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
+#: how much further back than asked for runs are read: their times are rounded
+MARGIN = timedelta(seconds=2)
 #: how often a start that is refused although nothing runs is asked again
 REFUSALS = 3
 #: seconds for which looks may fail after a start: the service, or the server, may come back
@@ -50,6 +54,14 @@ class Case:
     def since(self) -> datetime:
         """The watermark on the server's clock."""
         return watermark(self.desired.since, self.seen.lead)
+
+    @property
+    def history_since(self) -> datetime:
+        """How far back the runs are read: to our start, or to everything that may have covered it and that the interval guard asks for."""
+        if self.seen.request is not None and self.requested:
+            return self.seen.request.at - MARGIN
+        oldest = [self.since, self.seen.probe.at - timedelta(seconds=self.desired.min_interval)]
+        return min([*oldest, *([self.seen.awaited] if self.seen.awaited is not None else [])]) - MARGIN
 
     @cached_property
     def blocked(self) -> HybridIdentityError | None:
@@ -95,11 +107,16 @@ class Case:
         return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
 
     @property
+    def has_time_to_read(self) -> bool:
+        """The local route would not be cut off in its middle."""
+        return self.seen.time_left >= LOCAL_SECONDS
+
+    @property
     def may_read_for_cover(self) -> bool:
         """The same, and the last reading lies before what the engine does now."""
         history, since = self.seen.history, self.seen.active_since or self.seen.idle_since
         stale = history is None or history.runs is None or (since is not None and history.at < since)
-        return self.may_read and stale
+        return self.may_read and self.has_time_to_read and stale
 
     @property
     def seen_of_it(self) -> bool:

@@ -50,7 +50,8 @@ class Parts:
     """What a cycle has of what it should have.
 
     lacking: what has to have done its work for anything to be carried. missing: what belongs to a cycle besides.
-    absent: what of both is not there at all, or goes on. All three are words for people. connectors_known: whether it is known which AD connectors there are; else those of the cycle stand for all.
+    absent: what of both is not there at all, or goes on. All three are words for people.
+    connectors_known: whether it is known which AD connectors there are; else those of the cycle stand for all.
     """
 
     lacking: tuple[str, ...]

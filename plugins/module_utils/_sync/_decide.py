@@ -9,12 +9,12 @@ proven comes from the same proof.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Callable
 
 from . import _before, _pending
-from ._actions import Action, Stop
+from ._actions import Action, Look, Stop
 from ._case import AHEAD, REFUSALS, Case
 from ._desired import DesiredCycle
 from ._observed import Observed
@@ -35,7 +35,8 @@ class Row:
 def decide(desired: DesiredCycle, seen: Observed) -> Action:
     """The action of the first row that holds; the end of a task on a version that the cloud refuses is judged once more."""
     case = Case(desired, seen)
-    return judged_by_support(case, row_of(desired, seen).action(case))
+    action = judged_by_support(case, row_of(desired, seen).action(case))
+    return replace(action, since=case.history_since) if isinstance(action, Look) else action
 
 
 def row_of(desired: DesiredCycle, seen: Observed) -> Row:
@@ -101,8 +102,15 @@ ROWS: tuple[Row, ...] = (
         "read",
         "pending; the engine is idle and its runs have not been read since",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and not case.readable,
+        lambda case: case.pending and case.may_read and not case.readable and case.has_time_to_read,
         _pending.read,
+    ),
+    Row(
+        "no time to read",
+        "the same, and the time that is left is too short for it",
+        "stop: wait_timeout, or not_confirmed where nothing was seen",
+        lambda case: case.pending and case.may_read and not case.readable,
+        _pending.time_over,
     ),
     Row(
         "settle",
@@ -115,7 +123,7 @@ ROWS: tuple[Row, ...] = (
         "read again",
         "pending; idle for long, and the history that lacks something was read before that",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and case.readable and not case.conclusive,
+        lambda case: case.pending and case.may_read and case.readable and not case.conclusive and case.has_time_to_read,
         _pending.read,
     ),
     Row(

@@ -86,8 +86,10 @@ class Observed:
 
     @property
     def history_is_fresh(self) -> bool:
-        """Whether the runs were read after the engine came to rest."""
-        return self.history is not None and self.idle_since is not None and self.history.at >= self.idle_since
+        """Whether the runs were read after the start was sent, and after the engine came to rest."""
+        if self.history is None or self.idle_since is None:
+            return False
+        return self.history.at >= self.idle_since and (self.request is None or self.history.at > self.request.at)
 
     @property
     def idle_seconds(self) -> float:
@@ -144,7 +146,9 @@ def after_watch(seen: Observed, watch: Watch) -> Observed:
         read_since_look=False,
         trouble=None,
     )
-    return after_history(seen, watch.history) if watch.history else seen
+    if watch.history is not None:
+        seen = after_history(seen, watch.history)
+    return seen if watch.trouble is None else after_trouble(seen, watch.trouble, 0.0)
 
 
 def after_start(seen: Observed, started: Started) -> Observed:
@@ -170,12 +174,13 @@ def after_start(seen: Observed, started: Started) -> Observed:
 
 
 def after_lost_start(seen: Observed, words: str, left: str | None) -> Observed:
-    """Add that the answer to a start did not come, or made no sense: it may have been carried out at any time since the last look.
+    """Add that the answer to a start did not come, or made no sense: it may have been carried out at any time since.
 
     Args:
         left: what it may have left on the server, in one sentence.
     """
-    request = Request(seen.state.at, LOST, words, seen.state.next_start)
+    earliest = max(seen.state.at, seen.history.at) if seen.history is not None else seen.state.at
+    request = Request(earliest, LOST, words, seen.state.next_start)
     return replace(seen, request=request, cycle_seen=None, awaited=None, warnings=(*seen.warnings, *((left,) if left else ())))
 
 

@@ -18,7 +18,7 @@ from ._observed import ACCEPTED, Observed, watermark
 #: the rungs, lowest first
 LADDER = (None, "started", "confirmed", "finished", "verified")
 #: by which the engine's own times may lie before the request that caused them: its database rounds to milliseconds
-_ROUNDING = timedelta(seconds=0.1)
+_ROUNDING = timedelta(seconds=0.01)
 #: a run that began so much later than its history was read bears a time of a clock that has been set since
 _FUTURE = timedelta(seconds=5)
 #: seconds for which an engine has to be idle until a cycle that cannot be read counts as ended
@@ -78,7 +78,8 @@ def requested_cycle(seen: Observed) -> Cycle | None:
 
 def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     request = seen.request
-    assert request is not None
+    if request is None:
+        raise AssertionError("nothing was started")
     cycle = requested_cycle(seen)
     accepted = request.answer == ACCEPTED
     state = "started" if accepted else None
@@ -86,8 +87,10 @@ def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     covers = False
     rested = seen.history_is_fresh and seen.history is not None
     if cycle is not None:
-        # The start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did since.
-        parts, covers = _parts(desired, seen, cycle, request.at - _ROUNDING)
+        # An accepted start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did
+        # since. When a lost one was sent is not known that well.
+        since = request.at - _ROUNDING
+        parts, covers = _parts(desired, seen, cycle, since if accepted else max(since, watermark(desired.since, seen.lead)))
         state = "confirmed" if cycle.finished is None or not rested else _rung_of(desired, parts, covers)
     elif rested and seen.history is not None and seen.history.runs is None:
         # Where the runs cannot be read, a rest after a cycle was seen is an end, and says nothing of what was done.

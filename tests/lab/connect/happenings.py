@@ -107,7 +107,7 @@ class Happenings:
     def _cycle_stopped(self, fault: dict[str, Any]) -> None:
         self._server.engine.cancelled.set()
         if fault.get("then_starts"):
-            self._when_idle(0.0, lambda: self._server.start_cycle())
+            self._when_idle(0.0, self._server.start_cycle)
 
     def _interval_changed(self, fault: dict[str, Any]) -> None:
         self._server.change_interval(timedelta(minutes=float(fault.get("minutes", 45))))

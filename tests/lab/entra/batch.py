@@ -42,7 +42,8 @@ def run(request: Request, perform: Callable[[Request, str], Response]) -> Respon
             done[key] = Response(424, error.body())
         else:
             done[key] = _perform(request, item, perform)
-    return Response(200, {"responses": [_shown(key, response) for key, response in done.items()]})
+    # "In any order", says the documentation: the last first, so that nobody relies on another one.
+    return Response(200, {"responses": [_shown(key, response) for key, response in reversed(done.items())]})
 
 
 def _perform(outer: Request, item: dict[str, Any], perform: Callable[[Request, str], Response]) -> Response:

@@ -79,8 +79,8 @@ def denied() -> GraphError:
     return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
-def too_many_requests(retry_after: int | None) -> GraphError:
-    """429, with or without Retry-After (seconds)."""
+def too_many_requests(retry_after: float | str | None) -> GraphError:
+    """429, with or without Retry-After (seconds, or any text)."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return GraphError(429, "TooManyRequests", "Please retry again later.", headers)
 

@@ -36,6 +36,8 @@ class Sku:
     seats: int
     plans: tuple[Plan, ...] = ()
     applies_to: str = "User"
+    excludes: tuple[str, ...] = ()  # ids of SKUs that cannot be held beside it
+    requires: tuple[str, ...] = ()  # ids of SKUs of which one has to be held too
 
 
 # Ids as in Microsoft's public list of product names and service plan identifiers.
@@ -128,13 +130,26 @@ def assign_licence(tenant: Tenant, request: Request, key: str) -> Response:
     for added in body["addLicenses"]:
         licence = _added(tenant, user, added, held=set(after))
         after[licence["skuId"]] = licence
-    user["assignedLicenses"] = list(after.values())
+    _check_together(tenant, set(after))
+    tenant.set_licences(user, list(after.values()))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     user["licenseAssignmentStates"] = [
         {**licence, "assignedByGroup": None, "state": "Active", "error": "None", "lastUpdatedDateTime": now}
         for licence in user["assignedLicenses"]
     ]
     return Response(200, dict(user), context="users/$entity")
+
+
+def _check_together(tenant: Tenant, held: set[str]) -> None:
+    """Plans that exclude each other, or need each other. Raises GraphError; the texts are Graph's, as scripts and issues show them."""
+    for sku in tenant.skus:
+        if sku.sku_id not in held:
+            continue
+        for other in held.intersection(sku.excludes):
+            raise bad_request(f"License assignment failed because service plans {sku.sku_id}, {other} are mutually exclusive.")
+        if sku.requires and not held.intersection(sku.requires):
+            needed = ", ".join(sku.requires)
+            raise bad_request(f"License assignment failed because service plan {sku.sku_id} depends on the service plan(s) {needed}")
 
 
 def _added(tenant: Tenant, user: User, added: Any, held: set[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import http.server
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ class Answer:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    drip: float = 0.0  # seconds between two bytes of the body
+    withheld: int = 0  # bytes that are promised and do not come
 
 
 # method, target (path with query), headers with lower-case names, body
@@ -117,11 +120,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status != 204:
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(answer.body) + answer.withheld))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.body)
+        if answer.drip:
+            self.wfile.flush()
+            for byte in answer.body:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(answer.drip)
+        else:
+            self.wfile.write(answer.body)
+        self.close_connection = self.close_connection or answer.withheld > 0
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer
 

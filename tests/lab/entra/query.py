@@ -17,6 +17,7 @@ Item = Mapping[str, Any]
 Test = Callable[[Item], bool]
 _TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|([A-Za-z_][\w/]*)|([(),:])|([^\s(),:']+))")
 _MAX_TOP = 999
+_MOST_VALUES = 15
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,11 @@ class _Filter:
                 self._take()
                 values.append(self._folded(name, self._literal()))
             self._take(")")
+            if len(values) > _MOST_VALUES:
+                raise unsupported_query(
+                    "Too many child clauses specified in search filter expression containing 'OR' operators: "
+                    f"{len(values)}. Max allowed: {_MOST_VALUES}."
+                )
             return lambda item: self._folded(name, item[name]) in values
         value = self._folded(name, self._literal())
         if operator == "eq":

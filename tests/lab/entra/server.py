@@ -20,6 +20,7 @@ from lab.entra.errors import GraphError, denied, fault, no_such_segment, too_man
 from lab.entra.licences import DEFAULT_SKUS, Sku
 from lab.entra.listener import Answer, HttpsListener
 from lab.entra.messages import Request, Response, split_target
+from lab.entra.spoil import Spoiler
 from lab.entra.state import Group, Options, Tenant
 from lab.entra.tokens import TokenError, TokenService
 from lab.synchronisation import ExportedUser
@@ -65,7 +66,8 @@ class EntraServer:
         self._listener = HttpsListener(self._serve, certificate, address, port)
         self._log: deque[RequestRecord] = deque(maxlen=_LOG_LENGTH)
         self._fault_lock = threading.Lock()
-        self._throttled: tuple[int, int | None] = (0, None)
+        self._throttled: tuple[int, float | str | None] = (0, None)
+        self._spoiler = Spoiler()
         self._failing: tuple[int, int] = (0, 503)
 
     # Life
@@ -113,7 +115,7 @@ class EntraServer:
     def licence_lag(self, seconds: float) -> None:
         self._tenant.options.licence_lag = seconds
 
-    def throttle(self, requests: int, retry_after: int | None = None) -> None:
+    def throttle(self, requests: int, retry_after: float | str | None = None) -> None:
         """Answer the next requests to Graph with 429 (those in a batch count one by one); 0 ends it."""
         with self._fault_lock:
             self._throttled = (requests, retry_after)
@@ -122,6 +124,18 @@ class EntraServer:
         """Answer the next requests to Graph with this status (409, 500, 502, 503, 504); 0 times ends it."""
         with self._fault_lock:
             self._failing = (times, status)
+
+    def spoil(self, kind: str, times: int = 1, *, path: str = "", skip: int = 0) -> None:
+        """Spoil the next answers on the wire; what was asked for was done all the same.
+
+        Args:
+            kind: a key of lab.entra.spoil.KINDS; a status, for a proxy's page with it; or 'next ' and a link for '@odata.nextLink',
+                in which {page} is another word every time.
+            times: how many answers; 0 ends it.
+            path: a part of the request target (a whole $batch counts as one request; 'oauth2' is the token endpoint).
+            skip: how many of them stay whole before.
+        """
+        self._spoiler.plan(kind, times, path, skip)
 
     def set_permissions(self, client_id: str, permissions: Collection[str] | None) -> None:
         """Grant an application exactly these application permissions (None: all)."""
@@ -187,7 +201,7 @@ class EntraServer:
             answer = _answer(_refusal(fault(500)))
         answer.headers.update({"request-id": str(uuid.uuid4()), "Cache-Control": "no-cache"})
         self._log.append(RequestRecord(method, target, answer.status))
-        return answer
+        return self._spoiler(target, answer)
 
     def _login(self, method: str, segments: list[str], body: bytes) -> Answer:
         self._tokens.lifetime = self._tenant.options.token_lifetime

@@ -98,6 +98,9 @@ class Options:
     """What can be changed while the lab runs; all times in seconds."""
 
     visibility_delay: float = 0.0  # from the creation of a user to the first read that sees it
+    filter_lag: float = 0.0  # from the first read that sees a user to the first filter that finds the user
+    refuse_in: bool = False  # whether filters with `in` are refused
+    licence_read_lag: float = 0.0  # from an assignLicense to the first read that shows it
     licence_lag: float = 0.0  # from a PATCH of usageLocation to the first assignLicense that knows it
     token_lifetime: int = 3599
     page_size: int = 100
@@ -121,6 +124,7 @@ class Tenant:
         self.last_sync: str | None = None
         self._visible_at: dict[str, float] = {}
         self._location_before: dict[str, tuple[float, str | None]] = {}
+        self._licences_before: dict[str, tuple[float, list[Any]]] = {}
 
     def create(self, attributes: User) -> User:
         """Add a user with a new id; what `attributes` does not give is empty."""
@@ -151,9 +155,9 @@ class Tenant:
     def _hide(self, user_id: str) -> None:
         self._visible_at[user_id] = time.monotonic() + self.options.visibility_delay
 
-    def visible(self) -> list[User]:
-        """The users that reads see, oldest first."""
-        now = time.monotonic()
+    def visible(self, filtered: bool = False) -> list[User]:
+        """The users that reads see, oldest first; `filtered`: those that a filter finds."""
+        now = time.monotonic() - (self.options.filter_lag if filtered else 0.0)
         return [user for user in self.live.values() if self._visible_at[user["id"]] <= now]
 
     def user(self, key: str) -> User:
@@ -176,6 +180,17 @@ class Tenant:
         if self.options.licence_lag > 0 and value != user["usageLocation"]:
             self._location_before[user["id"]] = (time.monotonic() + self.options.licence_lag, user["usageLocation"])
         user["usageLocation"] = value
+
+    def set_licences(self, user: User, licences: list[Any]) -> None:
+        """As assignLicense does: reads go on with the old ones for `licence_read_lag` seconds."""
+        if self.options.licence_read_lag > 0:
+            self._licences_before[user["id"]] = (time.monotonic() + self.options.licence_read_lag, user["assignedLicenses"])
+        user["assignedLicenses"] = licences
+
+    def as_read(self, user: User) -> User:
+        """The user as a read shows it."""
+        until, before = self._licences_before.get(user["id"], (0.0, []))
+        return {**user, "assignedLicenses": before} if time.monotonic() < until else user
 
     def usage_location_for_licences(self, user: User) -> str | None:
         """The usage location that licensing knows of."""

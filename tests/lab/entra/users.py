@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from lab.entra.errors import bad_request, mastered_on_premises, not_found
+from lab.entra.errors import bad_request, mastered_on_premises, not_found, unsupported_query
 from lab.entra.messages import Request, Response
 from lab.entra.query import Resource, answer, select
 from lab.entra.state import DEFAULT_PROPERTIES, USER_PROPERTIES, Tenant
@@ -44,12 +44,16 @@ _MASTERED = USER_PROPERTIES - {"usageLocation", "otherMails", "preferredLanguage
 _READ_ONLY = {"id", "createdDateTime", "deletedDateTime", "assignedLicenses", "licenseAssignmentStates", "proxyAddresses"} | {
     name for name in USER_PROPERTIES if name.startswith("onPremises") and name != "onPremisesImmutableId"
 }
+_IN = re.compile(r"\sin\s*\(", re.IGNORECASE)
 _LOCATION = re.compile(r"[A-Za-z]{2}")
 
 
 def list_users(tenant: Tenant, request: Request) -> Response:
     """GET /users."""
-    return answer(USERS, request, tenant.visible(), tenant.options.page_size)
+    users = [tenant.as_read(user) for user in tenant.visible(filtered="filter" in request.query)]
+    if tenant.options.refuse_in and _IN.search(request.query.get("filter", "")):
+        raise unsupported_query("Operator 'in' is not supported for this property.")
+    return answer(USERS, request, users, tenant.options.page_size)
 
 
 def count_users(tenant: Tenant, request: Request) -> Response:
@@ -61,7 +65,7 @@ def count_users(tenant: Tenant, request: Request) -> Response:
 
 def get_user(tenant: Tenant, request: Request, key: str) -> Response:
     """GET /users/{id | userPrincipalName}."""
-    return Response(200, select(USERS, request, tenant.user(key)), context="users/$entity")
+    return Response(200, select(USERS, request, tenant.as_read(tenant.user(key))), context="users/$entity")
 
 
 def patch_user(tenant: Tenant, request: Request, key: str) -> Response:

@@ -127,7 +127,7 @@ class FimWindows:
         """Test-Path for registry keys and files."""
         path = str(p["path"])
         if path.lower().startswith(SERVICES.lower()):
-            return path[len(SERVICES) :].split("\\")[0].lower() in {name.lower() for name in self.services.names()}
+            return path[len(SERVICES) :].split("\\", maxsplit=1)[0].lower() in {name.lower() for name in self.services.names()}
         return self.registry.has_key(path) if path.lower().startswith("hklm:") else self.files.exists(path)
 
     def own_groups(self, caller: Caller, p: dict[str, Any]) -> list[str]:

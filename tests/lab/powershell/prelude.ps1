@@ -145,6 +145,10 @@ function Add-EstateGroups($Identity) {
 }
 class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+# A runspace has no console: whatever is asked of it fails.
+class EstateNoConsole { }
+$null = $accelerators::Remove('System.Console')
+if ($env:LAB_INSIDE_RUNSPACE) { $accelerators::Add('System.Console', [EstateNoConsole]) }
 foreach ($pair in @('System.Security.Principal.WindowsIdentity', [EstateIdentity]), @('System.Environment', [EstateEnvironment])) {
     $null = $accelerators::Remove($pair[0])
     $accelerators::Add($pair[0], $pair[1])

@@ -130,9 +130,16 @@ class ConnectFakes(SharedFakes):
     def _watch(self, limits: dict[str, Any], active: bool, next_start: str | None, since: str) -> dict[str, Any]:
         began = time.monotonic()
         idle, looks = None, 0
-        seen: dict[str, Any] = {"active": False, "first_active": None, "idle_since": None, "history": None}
+        seen: dict[str, Any] = {"state": None, "active": False, **dict.fromkeys(("first_active", "idle_since", "history", "trouble"))}
         while True:
-            state = seen["state"] = self._state()
+            try:
+                state = self._state()
+            except CmdletError as error:
+                if seen["state"] is None:
+                    raise
+                seen["trouble"] = error_object(error)
+                break
+            seen["state"] = state
             flagged = state["in_progress"] is not None
             elapsed = time.monotonic() - began
             if state["in_progress"] or state["busy"]:
@@ -202,7 +209,11 @@ class ConnectFakes(SharedFakes):
             started["refusal"] = error_object(error)
         try:
             if started["refusal"] is not None:
-                started["watch"] = {"state": self._state(), "active": False, "first_active": None, "idle_since": None, "history": None}
+                started["watch"] = {
+                    "state": self._state(),
+                    "active": False,
+                    **dict.fromkeys(("first_active", "idle_since", "history", "trouble")),
+                }
             else:
                 started["watch"] = self._watch(p, False, started["before"]["next_start"], started["requested"])
         except CmdletError as error:

@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,103 @@ def test_arrival_licence_and_no_secret(tmp_path: Path) -> None:
         assert "another-secret" not in output
     finally:
         tenant.stop()
+
+
+@pytest.fixture
+def tenant(tmp_path: Path) -> Iterator[EntraServer]:
+    """A running tenant with Anna in it; its options for the module are in `arguments`."""
+    certificate = make_authority(tmp_path).issue(["localhost"], ["127.0.0.1"], tmp_path / "server")
+    server = EntraServer(certificate=certificate, applications={"app": SECRET})
+    server.start()
+    server.apply(ExportedUser("add", ANCHOR, {"userPrincipalName": "anna@lab.example", "displayName": "Anna"}))
+    ARGUMENTS.update(
+        tenant_id=server.tenant_id,
+        client_id="app",
+        client_secret=SECRET,
+        graph_url=server.url,
+        authority_url=server.url,
+        ca_cert=str(certificate.authority_path),
+        users=[{"upn": "anna@lab.example", "source_anchor": ANCHOR, "usage_location": "DE", "licenses": ["SPE_E3"]}],
+        wait_sleep=0.5,
+        wait_timeout=8,
+    )
+    yield server
+    server.stop()
+
+
+ARGUMENTS: dict[str, Any] = {}
+
+
+def outcome(**changes: Any) -> dict[str, Any]:
+    """The result of the module with the options of `tenant`."""
+    return run("entra_user", {**ARGUMENTS, **changes})[0]
+
+
+@pytest.mark.parametrize("option", ["graph_url", "authority_url"])
+def test_an_address_in_clear_is_refused_before_any_connection(tenant: EntraServer, option: str) -> None:
+    result = outcome(**{option: tenant.url.replace("https://", "http://anna:hunter2@")})
+    assert result["failed"] and result["failure_reason"] == "invalid_input"
+    assert "hunter2" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+    assert tenant.requests == []
+
+
+def test_a_person_does_not_conflict_with_himself(tenant: EntraServer) -> None:
+    tenant.options.filter_lag = 3600
+    result = outcome()
+    assert (result["failure_reason"], result["users"][0]["state"]) == (None, "ready")
+
+
+@pytest.mark.parametrize("kind", ["html", "empty list"])
+def test_nonsense_is_no_missing_licence(tenant: EntraServer, kind: str) -> None:
+    tenant.spoil(kind, 1000, path="subscribedSkus")
+    assert outcome()["failure_reason"] == "graph_invalid"
+
+
+@pytest.mark.parametrize("kind", ["missing part", "html"])
+def test_nonsense_is_no_missing_person(tenant: EntraServer, kind: str) -> None:
+    tenant.spoil(kind, 1000, path="$batch")
+    result = outcome()
+    assert result["failed"] and result["failure_reason"] == "graph_invalid"
+
+
+def test_a_disturbed_sign_in_is_outlasted_or_named(tenant: EntraServer) -> None:
+    tenant.spoil("503", 2, path="oauth2")
+    assert outcome()["users"][0]["state"] == "ready"
+    tenant.spoil("html", 1000, path="oauth2")
+    result = outcome(wait_timeout=0)
+    assert result["failure_reason"] == "unreachable" and "sign-in" in result["msg"]
+
+
+@pytest.mark.parametrize("asked", ["-7", "nan"])
+def test_an_odd_pause_is_no_failure_and_no_storm(tenant: EntraServer, asked: str) -> None:
+    tenant.throttle(2, asked)
+    result = outcome()
+    assert result["users"][0]["state"] == "ready"
+    assert len(tenant.requests) < 40
+
+
+@pytest.mark.parametrize("path", ["oauth2", "$batch"])
+def test_a_dripping_answer_ends_with_the_time(tenant: EntraServer, path: str) -> None:
+    tenant.spoil("dripping", 1000, path=path)
+    began = time.monotonic()
+    result = outcome(wait_timeout=1)
+    assert result["failed"] and result["failure_reason"] == "unreachable"
+    assert time.monotonic() - began < 1 + 10
+
+
+def test_endless_pages_end(tenant: EntraServer) -> None:
+    tenant.spoil(f"next {tenant.url}/v1.0/subscribedSkus?$skiptoken={{page}}", 10**9, path="subscribedSkus")
+    began = time.monotonic()
+    assert outcome(wait_timeout=3)["failed"]
+    assert time.monotonic() - began < 3 + 10
+
+
+def test_a_licence_is_ready_when_a_later_read_shows_it(tenant: EntraServer) -> None:
+    tenant.options.licence_read_lag = 3600
+    result = outcome(wait_timeout=4)
+    assert (result["failure_reason"], result["changed"]) == ("not_confirmed", True)
+    tenant.options.licence_read_lag = 0
+    assert sum(record.path.endswith("assignLicense") and record.in_batch for record in tenant.requests) == 1
 
 
 @pytest.mark.parametrize("option", sorted(entra_user.ARGUMENT_SPEC))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import GraphClient
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import read_graph_options
 from lab.certificates import Certificate, make_authority
@@ -53,7 +54,7 @@ class Cloud:
 
     def client(self, timeout: float = 300, **changes: Any) -> GraphClient:
         """A client with a clock of its own."""
-        return GraphClient(read_graph_options(self.options(**changes), {}), timeout, sleep=self.sleep, clock=self.clock)
+        return GraphClient(read_graph_options(self.options(**changes), {}), Deadline(timeout, self.clock), sleep=self.sleep)
 
     def clock(self) -> float:
         """The time of the client."""

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import Answer, Call
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._answers import Answer, Call
+from ansible_collections.hybrid.identity.plugins.module_utils._graph._client import GraphClient
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import read_graph_options
 
 ME = Call("GET", "/organization")
@@ -68,8 +74,6 @@ def test_netrc_does_not_replace_the_token(cloud: Any, monkeypatch: pytest.Monkey
 
 
 def test_certificate_and_federated_token_sign_in(cloud: Any, tmp_path: Path) -> None:
-    from datetime import UTC, datetime, timedelta
-
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509 import CertificateBuilder, Name, random_serial_number
@@ -81,6 +85,7 @@ def test_certificate_and_federated_token_sign_in(cloud: Any, tmp_path: Path) -> 
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     pem.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     assert cloud.client(client_secret=None, certificate_path=str(pem)).call(ME, "testing").ok
+    assert cloud.client(client_secret=None, certificate_path=str(pem), certificate_password="unneeded").call(ME, "testing").ok
 
     token = tmp_path / "token"
     token.write_text("not.a.token\n")
@@ -105,7 +110,7 @@ def test_throttling_longer_than_the_time_left(cloud: Any) -> None:
     assert cloud.pauses == []
 
 
-@pytest.mark.parametrize("status", [409, 502, 503, 504])
+@pytest.mark.parametrize("status", [409, 500, 502, 503, 504])
 def test_faults_are_outlasted(cloud: Any, status: int) -> None:
     cloud.server.fail(status, times=2)
     assert cloud.client().call(ME, "testing").ok
@@ -117,7 +122,12 @@ def test_a_lasting_fault_is_no_absence(cloud: Any) -> None:
     assert failure(cloud, timeout=30).reason == "unreachable"
 
 
-def test_batch_keeps_the_order_and_repeats_only_what_was_throttled(cloud: Any) -> None:
+def chains(*calls: Call) -> list[list[Call]]:
+    """Requests that do not depend on each other."""
+    return [[call] for call in calls]
+
+
+def test_batch_keeps_the_order_and_repeats_nothing(cloud: Any) -> None:
     names = [f"person{number}" for number in range(45)]
     for name in names:
         cloud.arrive(name)
@@ -126,36 +136,197 @@ def test_batch_keeps_the_order_and_repeats_only_what_was_throttled(cloud: Any) -
     cloud.server.clear_requests()
     calls = [Call("GET", f"/users/{name}@lab.example?$select=displayName") for name in names]
     cloud.server.throttle(2, retry_after=3)  # the outer request is not counted
-    answers = client.batch(calls, "testing")
-    assert [answer.body["displayName"] for answer in answers] == names
+    answers = [answer for (answer,) in client.batch(chains(*calls), "testing")]
+    throttled = [number for number, answer in enumerate(answers) if answer.status == 429]
+    assert len(throttled) == 2 and {answers[number].pause(0) for number in throttled} == {3.0}
+    assert all(answer.body["displayName"] == name for answer, name in zip(answers, names, strict=True) if answer.ok)
     outer = [record for record in cloud.server.requests if not record.in_batch]
     inner = [record for record in cloud.server.requests if record.in_batch]
-    assert (len(outer), len(inner)) == (4, 47)
-    assert cloud.pauses == [3]
+    assert (len(outer), len(inner), cloud.pauses) == (3, 45, [])
 
 
-def test_what_a_batch_leaves_out_is_neither_done_nor_absent(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = cloud.client()
-    monkeypatch.setattr(client, "call", lambda call, what: Answer(200, {"responses": [{"id": "1", "status": 204}]}))
-    left_out, done = client.batch([ME, ME], "testing")
-    assert done.ok
-    assert not left_out.ok and not left_out.absent
-    assert left_out.failure("testing").reason == "unreachable"
+def test_four_batches_are_in_flight(cloud: Any) -> None:
+    from ansible_collections.hybrid.identity.plugins.module_utils._graph._flight import run_all
+
+    now, most, lock = [0], [0], threading.Lock()
+
+    def task() -> int:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+        return 1
+
+    assert run_all([task] * 12, lambda: 60.0, 60.0) == [1] * 12
+    assert most[0] == 4
 
 
-@pytest.mark.parametrize("ending", ["throttled", "gone"])
-def test_a_batch_that_cannot_be_ended_keeps_what_was_answered(cloud: Any, ending: str) -> None:
-    calls = [Call("GET", f"/users/{name}@lab.example") for name in ("anna", "ben", "cleo")]
-    for name in ("anna", "ben", "cleo"):
-        cloud.arrive(name)
+def test_a_request_depends_on_the_one_before_it(cloud: Any) -> None:
+    cloud.arrive("anna")
+    me = cloud.user("anna")["id"]
+    location = [Call("PATCH", f"/users/{me}", {"usageLocation": value}) for value in ("Germany", "DE")]
+    read = Call("GET", f"/users/{me}?$select=usageLocation")
+    refused, served = cloud.client().batch([[location[0], read], [location[1], read]], "testing")
+    assert [answer.status for answer in refused] == [400, 424]
+    assert [answer.status for answer in served] == [204, 200] and served[1].body["usageLocation"] == "DE"
+
+
+@pytest.mark.parametrize("kind", ["missing part", "renamed part", "doubled part"])
+def test_a_part_that_is_not_whole_is_neither_done_nor_absent(cloud: Any, kind: str) -> None:
     client = cloud.client()
     client.call(ME, "testing")
-    if ending == "throttled":
-        cloud.server.throttle(2, retry_after=5000)
-    else:
-        cloud.server.throttle(2, retry_after=1)
-        cloud.on_pause = [cloud.server.stop]
-    assert [(answer.ok, answer.absent) for answer in client.batch(calls, "testing")] == [(False, False), (False, False), (True, False)]
+    cloud.server.spoil(kind)
+    (first,), (second,) = client.batch(chains(ME, Call("GET", "/domains")), "testing")
+    odd, whole = (second, first) if second.fault else (first, second)
+    assert whole.ok
+    assert not odd.ok and not odd.absent and odd.transient
+    assert odd.failure("testing").reason == "graph_invalid"
+
+
+@pytest.mark.parametrize("kind", ["html", "truncated", "broken", "empty", "null", "no numbers", "nested", "null responses"])
+def test_a_batch_that_is_none_says_nothing_about_its_parts(cloud: Any, kind: str) -> None:
+    client = cloud.client()
+    client.call(ME, "testing")
+    cloud.server.spoil(kind)
+    for (answer,) in client.batch(chains(ME, ME), "testing"):
+        assert (answer.ok, answer.absent, answer.transient, answer.failure("x").reason) == (False, False, True, "graph_invalid")
+
+
+def test_a_batch_that_is_refused_is_no_missing_object(cloud: Any) -> None:
+    client = cloud.client()
+    client.call(ME, "testing")
+    cloud.server.spoil("404")
+    ((answer,),) = client.batch(chains(ME), "testing")
+    assert not answer.absent and answer.failure("x").reason == "graph_invalid"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["html", "truncated", "broken", "empty", "null", "no numbers", "nested", "null value", "null entries", "no value", "403", "404", "302"],
+)
+def test_a_read_that_is_answered_with_nonsense_is_invalid(cloud: Any, kind: str) -> None:
+    client = cloud.client()
+    client.call(ME, "testing")
+    cloud.server.spoil(kind, 1000)
+    with pytest.raises(HybridIdentityError) as caught:
+        client.read("/subscribedSkus", "reading the subscriptions")
+    assert caught.value.reason == "graph_invalid"
+    assert "reading the subscriptions" in caught.value.message
+    assert "html" not in caught.value.message.lower(), "a proxy's page is not shown"
+
+
+@pytest.mark.parametrize("kind", ["html", "truncated", "broken", "503"])
+def test_nonsense_that_passes_is_outlasted(cloud: Any, kind: str) -> None:
+    client = cloud.client()
+    cloud.server.spoil(kind, 2, path="organization")
+    assert client.call(ME, "testing").ok
+    assert len(cloud.pauses) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("0", 1, 30),
+        ("-5", 1, 30),
+        ("nan", 1, 30),
+        ("-inf", 1, 30),
+        ("inf", 60, 300),
+        ("86400", 60, 300),
+        ("soon", 1, 30),
+        ("Fri, 31 Feb 2026 99:00:00 GMT", 1, 30),
+        (timedelta(seconds=40), 30, 41),
+        (timedelta(hours=-1), 1, 30),
+        (timedelta(days=1), 60, 300),
+        ("2.5", 2.5, 2.5),
+    ],
+)
+def test_pauses_are_sane(cloud: Any, asked: str | timedelta, least: float, most: float) -> None:
+    if isinstance(asked, timedelta):
+        asked = format_datetime(datetime.now(UTC) + asked, usegmt=True)
+    cloud.server.throttle(3, asked)
+    assert cloud.client(2000).call(ME, "testing").ok
+    assert len(cloud.pauses) == 3
+    assert all(least <= pause <= most for pause in cloud.pauses)
+
+
+@pytest.mark.parametrize("part", ["oauth2", "openid-configuration"])
+@pytest.mark.parametrize("kind", ["503", "500", "429", "html", "truncated", "empty", "null", "nested"])
+def test_a_sign_in_that_is_disturbed_is_repeated(cloud: Any, kind: str, part: str) -> None:
+    cloud.server.spoil(kind, 3, path=part)
+    assert cloud.client().call(ME, "testing").ok
+    assert len(cloud.pauses) == 3
+
+
+@pytest.mark.parametrize("kind", ["503", "html", "null"])
+def test_a_sign_in_that_stays_disturbed_is_unreachable_and_named(cloud: Any, kind: str) -> None:
+    cloud.server.spoil(kind, 10_000, path="oauth2")
+    error = failure(cloud, timeout=60)
+    assert (error.reason, "sign-in" in error.message) == ("unreachable", True)
+    assert 25 <= sum(cloud.pauses) < 60, "within the time, and no longer"
+
+
+def test_a_sign_in_that_is_not_accepted_is_told_at_once(cloud: Any) -> None:
+    cloud.server.spoil("401", 10_000, path="oauth2")
+    assert failure(cloud).reason == "authentication_failed"
+    assert cloud.pauses == []
+
+
+@pytest.mark.parametrize("what", ["oauth2", "organization"])
+def test_one_byte_per_second_is_ended_by_the_deadline(cloud: Any, what: str) -> None:
+    cloud.server.spoil("dripping", 10_000, path=what)
+    began = time.monotonic()
+    client = GraphClient(read_graph_options(cloud.options(), {}), Deadline(1.5))
+    with pytest.raises(HybridIdentityError) as caught:
+        client.call(ME, "testing")
+    assert caught.value.reason == "unreachable" and "in time" in caught.value.message
+    assert time.monotonic() - began < 4
+
+
+def test_pages_without_end_are_ended(cloud: Any) -> None:
+    cloud.server.spoil(f"next {cloud.server.url}/v1.0/subscribedSkus?$skiptoken={{page}}", 10**9, path="subscribedSkus")
+    with pytest.raises(HybridIdentityError, match="without end") as caught:
+        cloud.client().read("/subscribedSkus", "reading")
+    assert caught.value.reason == "graph_invalid"
+
+
+def test_pages_without_end_are_ended_by_the_deadline_too(cloud: Any) -> None:
+    cloud.server.spoil(f"next {cloud.server.url}/v1.0/subscribedSkus?$skiptoken={{page}}", 10**9, path="subscribedSkus")
+    began = time.monotonic()
+    client = GraphClient(read_graph_options(cloud.options(), {}), Deadline(0.5))
+    with pytest.raises(HybridIdentityError):
+        client.read("/subscribedSkus", "reading")
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://evil.example/v1.0/subscribedSkus", "{root}.evil.example/v1.0/x", "{root}@evil.example/v1.0/x", "/v1.0/x", "{root}/v1.0x/"],
+)
+def test_a_page_elsewhere_is_not_followed(cloud: Any, link: str) -> None:
+    cloud.server.spoil("next " + link.replace("{root}", cloud.server.url), 10, path="subscribedSkus")
+    with pytest.raises(HybridIdentityError, match="another host") as caught:
+        cloud.client().read("/subscribedSkus", "reading")
+    assert caught.value.reason == "graph_invalid"
+
+
+def test_an_answer_without_end_is_not_kept(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.hybrid.identity.plugins.module_utils._graph import _http
+
+    client = cloud.client()
+    client.call(ME, "testing")
+    monkeypatch.setattr(_http, "MOST_BYTES", 20)
+    with pytest.raises(HybridIdentityError, match="no end") as caught:
+        client.call(ME, "testing")
+    assert caught.value.reason == "graph_invalid"
+
+
+def test_what_graph_says_is_shown_without_commands(cloud: Any) -> None:
+    body = {"error": {"code": "Bad\x1b[31m", "message": "a\x1b]0;title\x07b\u202ec\r\nd"}}
+    answer = Answer(400, body)
+    assert (answer.code, answer.message) == ("Bad", "ab\\u202ec d")
+    assert "\x1b" not in answer.failure("testing").message
 
 
 def test_read_follows_the_pages_and_says_which_permission_is_missing(cloud: Any) -> None:

@@ -30,7 +30,7 @@ _LOST = ConnectionBroken("lost")
 
 
 class _Server:
-    """Answers each call as told: an exception is raised, anything else is the outer script's data; `None` lets the inner script answer."""
+    """Answers each call as told: an exception is raised, anything else is the outer script's data; when they are used up the inner script answers."""
 
     warnings: list[str] = []
 
@@ -44,10 +44,11 @@ class _Server:
         parameters = {key: self._plain(value) for key, value in document["parameters"].items()}
         self.asked.append(parameters)
         self.timeouts.append(timeout)
-        answer = self.answers.pop(0) if self.answers else None
-        if isinstance(answer, Exception):
-            raise answer
-        if answer is None:
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+        else:
             marker = json.loads(parameters["request"])["marker"]
             answer = {"answered": True, "text": marker + json.dumps(self._envelope(self.inner)) + marker}
         text = document["marker"] + json.dumps(self._envelope(answer)) + document["marker"]

@@ -16,7 +16,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape imp
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._actions import Look, ReadHistory, Start, Stop
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._decide import ROWS, decide, row_of
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._observed import LOST, REFUSED, Trouble
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._observed import LOST, REFUSED, Trouble, after_lost_start
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._proof import prove
 
 BROKEN = ConnectionBroken("The connection ended.")
@@ -114,6 +114,10 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
     "accepted, and nothing seen yet": ({}, observed(state(12), idle=9, request=OURS), "confirm", {}),
     "accepted, ended, not read": (
         {}, observed(IDLE, seen=12, request=OURS, history=history(60, None, local=True), local_helps=True), "read", {},
+    ),
+    "accepted, ended, and no time to read": (
+        {}, observed(IDLE, seen=12, request=OURS, history=history(60, None, local=True), local_helps=True, time_left=2.0), "no time to read",
+        {"reason": "wait_timeout"},
     ),
     "accepted, cut short, just now": ({}, observed(state(62), idle=60, seen=12, request=OURS, history=history(61, cycle(11, steps=2))), "settle", {}),
     "accepted, cut short": (
@@ -239,3 +243,32 @@ def test_actions_are_a_few() -> None:
     for wanted, seen, _row, _expected in TABLE.values():
         options = {key: value for key, value in wanted.items() if key != "since"}
         assert isinstance(decide(desired(wanted.get("since", 0), **options), seen), (Look, ReadHistory, Start, Stop))
+
+
+def test_a_history_that_was_read_before_the_start_shows_nothing_of_it() -> None:
+    seen = observed(state(40), idle=-60, request=OURS, history=history(9, cycle(-300)), local_helps=True)
+    assert row_of(desired(), seen).name == "read"
+    lost = after_lost_start(observed(state(8), idle=-60, history=history(9, [])), "The connection ended.", None)
+    assert lost.request is not None
+    assert lost.request.at == at(9), "it was sent after the newest thing that is known"
+
+
+def test_looks_bring_a_history_that_reaches_back_far_enough() -> None:
+    """A cycle that ends while the task waits for rest is judged as a whole, and counts for the interval guard."""
+    busy = decide(desired(-600, min_interval=1800), observed(ACTIVE, probe=probe(0)))
+    assert isinstance(busy, Look)
+    assert busy.since is not None
+    assert busy.since <= at(-1800)
+    ours = decide(desired(-600), observed(ACTIVE, seen=12, request=OURS))
+    assert isinstance(ours, Look)
+    assert ours.since is not None
+    assert at(5) < ours.since < at(10)
+
+
+def test_a_lost_start_covers_what_began_after_the_watermark_only() -> None:
+    """Between the last look and the moment at which it was sent somebody else may have started one."""
+    seen = observed(state(80), idle=61, request=LOST_START, history=history(62, cycle(11)))
+    assert prove(desired(11), seen).covers
+    assert not prove(desired(12), seen).covers
+    accepted = observed(state(80), idle=61, request=OURS, history=history(62, cycle(11)))
+    assert prove(desired(12), accepted).covers, "the engine accepted it when the watermark had passed, whatever its clock says"

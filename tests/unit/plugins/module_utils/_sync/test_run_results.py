@@ -98,7 +98,7 @@ def test_entities_do_not_unfold() -> None:
 
 def test_words_of_a_list_do_not_reach_a_terminal() -> None:
     (error,) = object_errors('<e><x dn="CN=a&#x9;b\u202e"><error-literal>one\ntwo\u2066</error-literal></x></e>')
-    assert (error["dn"], error["message"]) == ("CN=a b", "one two")
+    assert (error["dn"], error["message"]) == ("CN=a b\\u202e", "one two\\u2066")
 
 
 def _events(*errors: tuple[str, int, str]) -> Events:
