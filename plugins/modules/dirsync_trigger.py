@@ -88,6 +88,14 @@ options:
     type: str
     default: refuse
     choices: [refuse, proceed]
+  on_retired:
+    description:
+      - What to do on a version of the product that the cloud refuses by now (RV(support=refused)).
+      - V(warn) goes on and says so. Success then needs the result of this cycle's export, from the run history or from its event.
+      - V(refuse) fails before anything is started (RV(failure_reason=engine_unsupported)).
+    type: str
+    default: warn
+    choices: [warn, refuse]
 seealso:
   - module: hybrid.identity.dirsync_info
   - name: Microsoft Entra Connect Sync scheduler
@@ -150,13 +158,20 @@ version:
   returned: when the engine could be asked
   type: str
   sample: 2.6.92.0
+support:
+  description:
+    - Whether the cloud takes this version, by this machine's clock - V(supported), V(refused), or V(unknown) where the version could not be read.
+    - DirSync and AAD Sync are refused since 1 April 2021, Azure AD Connect 1.x since 1 October 2023, Entra Connect Sync below 2.5.79.0 since 1 October 2026.
+  returned: when the engine could be asked
+  type: str
+  sample: supported
 sync:
   description: The cycle that covers the moment. Times are in UTC, on this machine's clock.
   returned: when the engine could be asked
   type: dict
   contains:
     type:
-      description: V(delta) or V(full), as asked for.
+      description: V(delta) or V(full), as asked for; V(full) also where the server makes a full cycle of the next one by itself.
       type: str
     since:
       description: The moment that had to be covered.
@@ -164,12 +179,14 @@ sync:
     ownership:
       description:
         - Whose cycle it was. V(own) - started by this task. V(foreign) - by somebody else.
-        - V(unconfirmed) - the connection was lost during the start, so it cannot be told.
+        - V(unconfirmed) - it cannot be told, because the connection was lost during the start, or because the engine does not say
+          whether it took a start.
       type: str
     state:
       description:
         - How far it is known to have come. V(started) - the engine accepted the start. V(confirmed) - it was seen running.
         - V(finished) - it has ended. V(verified) - its results were read and judged.
+        - An engine without a flag for running cycles has ended one when its runs have ended and it has been idle for five seconds.
       type: str
     requested_at:
       description: When the start was asked for.
@@ -232,7 +249,8 @@ changes:
     import: {add: 12, update: 0, delete: 0, failed: 0}
     export: {add: 12, update: 0, delete: 0, failed: 0}
 evidence:
-  description: Where the statements come from - V(scheduler), V(events), V(run_history).
+  description:
+    - Where the statements come from - V(scheduler), V(process), V(events), V(run_history) (the module's cmdlet), V(wmi) (the provider of older engines).
   returned: when the engine could be asked
   type: list
   elements: str

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ._actions import Action, Look, ReadHistory, Start, Stop
-from ._case import IDLE_FOR_CERTAIN, Case
+from ._case import Case
 from ._cycles import group_cycles
 from ._observed import REFUSED
 from ._pending import judged
@@ -52,8 +52,11 @@ def wait_for_rest(case: Case) -> Action:
 
 
 def wait_for_certainty(case: Case) -> Action:
-    rest = max(IDLE_FOR_CERTAIN - case.seen.idle_seconds, 0.5)
-    return Look(seconds=rest + 1, confirm=rest, words="the engine has come to rest just now; looking whether it is between two steps")
+    return Look(
+        seconds=case.rest_left + 1,
+        confirm=case.rest_left,
+        words="the engine has come to rest just now; looking whether it is between two steps",
+    )
 
 
 def guard(case: Case) -> Stop | None:

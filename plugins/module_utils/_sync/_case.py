@@ -143,6 +143,11 @@ class Case:
         return IDLE_FOR_LEFTOVERS if cycle is not None and cycle.running else IDLE_FOR_CERTAIN
 
     @property
+    def rest_left(self) -> float:
+        """Seconds until an engine without a flag has been idle for long enough."""
+        return max(IDLE_FOR_CERTAIN - self.seen.idle_seconds, 0.5)
+
+    @property
     def ended_for_certain(self) -> bool:
         """An engine without a flag for cycles looks idle between any two steps: there a rest has to last."""
         return self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN

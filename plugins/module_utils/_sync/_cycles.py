@@ -86,8 +86,13 @@ def group_cycles(runs: Iterable[Run]) -> list[Cycle]:
 
 
 def cycle_begun_at(runs: Iterable[Run], since: datetime) -> Cycle | None:
-    """The first cycle of which every run began at or after a moment: what an idle engine that accepts a start begins then."""
-    return next(iter(group_cycles(run for run in runs if run.started >= since)), None)
+    """The first cycle of which every run began at or after a moment: what an idle engine that accepts a start begins then.
+
+    A cycle begins with an import. What begins with anything else is the rest of an earlier one, whose last short runs may have
+    begun within the rounding of times, and counts only where there is nothing else.
+    """
+    cycles = group_cycles(run for run in runs if run.started >= since)
+    return next((cycle for cycle in cycles if cycle.runs[0].does("import")), next(iter(cycles), None))
 
 
 def import_began(cycle: Cycle, connectors: Sequence[Connector]) -> datetime | None:
@@ -115,7 +120,8 @@ def parts_of(cycle: Cycle, plan: Sequence[Step], connectors: Sequence[Connector]
         ended = []
         for identifier, name in _targets(cycle, connectors, step):
             words = f"{'the full' if _must_be_full(step, full) else 'the'} {_WORDS[step.kind]} on {name}"
-            runs = _runs_of(cycle, step, identifier, ready if step.carries else since, full=full)
+            # What carries nothing only has to belong to the cycle: some engines import the cloud's side before the directory's.
+            runs = _runs_of(cycle, step, identifier, ready if step.carries else cycle.started, full=full)
             if not runs:
                 absent.append(words)
             run = next((one for one in runs if severity(one.result) != "stopped"), None)
