@@ -30,6 +30,7 @@ function ConvertTo-Estate($Value) {
         foreach ($key in $Value.Keys) { $table[$key] = ConvertTo-Estate $Value[$key] }
         return $table
     }
+    if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertTo-Estate $item }) }
     if ($Value -is [guid] -or $Value -is [enum]) { return [string]$Value }
     return $Value
 }
@@ -100,7 +101,12 @@ function Get-Service {
 }
 
 function Get-WinEvent {
-    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents)
+    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents, [string[]]$ListProvider, [string]$LogName, [string]$FilterXPath, [switch]$Oldest)
+    if ($ListProvider) { return Invoke-Estate $PSCmdlet 'Get-WinEvent' @{ ListProvider = $ListProvider[0] } }
+    if ($LogName) {
+        $question = @{ MaxEvents = $MaxEvents; FilterXPath = $FilterXPath; Oldest = [bool]$Oldest }
+        return Invoke-Estate $PSCmdlet 'Get-WinEvent' $question | ForEach-Object { $_.TimeCreated = $_.TimeCreated.ToLocalTime(); $_ }
+    }
     $query = @{}
     foreach ($key in $FilterHashtable.Keys) { $query[$key] = $FilterHashtable[$key] }
     if ($MaxEvents) { $query['MaxEvents'] = $MaxEvents }
@@ -132,11 +138,16 @@ function Import-Module {
         $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand', 'ResourceUnavailable', $Name))
     }
     & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
+    foreach ($missing in @(Invoke-Estate $PSCmdlet 'missing_cmdlets' @{})) { if ($missing) { Remove-Item -LiteralPath "function:\$missing" } }
 }
+
+# The local groups of the token: a group of this server is known by its name behind a prefix.
+function Get-EstateGroups { foreach ($name in @(Invoke-Estate $ExecutionContext 'own_groups' @{})) { [pscustomobject]@{ Value = 'S-1-5-21-' + $name } } }
 
 # What .NET knows on Windows alone. Classes of this run take the places of theirs in everything that is parsed from now on.
 class EstateIdentity {
     $User = [pscustomobject]@{ Value = 'S-1-5-21-1004336348-1177238915-682003330-1104' }
+    $Groups = @(Get-EstateGroups)
     static [object] GetCurrent() { return [EstateIdentity]::new() }
 }
 class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
@@ -160,17 +171,6 @@ function New-EstateObject($Properties, $Methods) {
     return $object
 }
 
-# The Task Scheduler's own objects.
-function New-EstateTaskFolder($Path, $Cmdlet) {
-    $found = Invoke-Estate $Cmdlet 'task_folder' @{ path = $Path }
-    if ($null -eq $found) { throw [System.IO.FileNotFoundException]::new('The system cannot find the file specified.') }
-    New-EstateObject @{ EstateFound = $found; EstateCmdlet = $Cmdlet } @{
-        GetTasks = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.tasks } }
-        GetFolders = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.folders } }
-        DeleteFolder = { param($Name, $Flags) Invoke-Estate $this.EstateCmdlet 'delete_task_folder' @{ name = $Name } }
-    }
-}
-
 function New-Object {
     [CmdletBinding(DefaultParameterSetName = 'Net')]
     param(
@@ -178,7 +178,8 @@ function New-Object {
         [Parameter(Mandatory, ParameterSetName = 'Com')][string]$ComObject
     )
     if ($ComObject -eq 'Schedule.Service') {
-        return New-EstateObject @{ EstateCmdlet = $PSCmdlet } @{ Connect = { }; GetFolder = { param($Path) New-EstateTaskFolder $Path $this.EstateCmdlet } }
+        . (Join-Path $PSScriptRoot 'schedule_service.ps1')
+        return New-EstateScheduleService
     }
     if ($TypeName -eq 'System.Security.AccessControl.DirectorySecurity') {
         return New-EstateObject @{ EstateSddl = '' } @{ SetSecurityDescriptorSddlForm = { param($Sddl) $this.EstateSddl = $Sddl } }
@@ -187,6 +188,12 @@ function New-Object {
         return New-EstateObject @{ FullName = $ArgumentList[0]; EstateCmdlet = $PSCmdlet } @{
             Create = { param($Security) Invoke-Estate $this.EstateCmdlet 'create_folder' @{ path = $this.FullName; sddl = $Security.EstateSddl } }
         }
+    }
+    if ($TypeName -eq 'System.Security.Principal.NTAccount') {
+        return New-EstateObject @{ EstateName = $ArgumentList[0] } @{ Translate = { param($Type) if (-not $env:LAB_NO_GROUPS) { [pscustomobject]@{ Value = 'S-1-5-21-' + $this.EstateName } } else { throw [System.Security.Principal.IdentityNotMappedException]::new() } } }
+    }
+    if ($TypeName -like '*.ObjectModel.ConfigurationParameter') {
+        return [pscustomobject]@{ Name = $ArgumentList[0]; InputType = [string]$ArgumentList[1]; Scope = [string]$ArgumentList[2]; Value = $null }
     }
     & (Get-RealCmdlet New-Object) @PSBoundParameters
 }

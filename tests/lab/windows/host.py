@@ -137,7 +137,11 @@ class WindowsHost:
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
         offset = str(self._clock.offset) if self._clock.offset else ""
+        options = self.server.options
+        flags = {"LAB_SET_NEEDS_USER": options.password_set_needs_user, "LAB_FEATURE_BY_CONNECTOR": options.feature_by_connector}
+        flags["LAB_NO_GROUPS"] = options.custom_groups
         return {
+            **{name: "1" if value else "" for name, value in flags.items()},
             "LAB_SESSION": session,
             "LAB_USER": caller.user,
             "LAB_CLOCK_OFFSET": offset,
