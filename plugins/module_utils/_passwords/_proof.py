@@ -27,7 +27,7 @@ _ROUNDING = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Users:
-    """How many people of a connector were asked for, and what became of them. incomplete: something may be missing."""
+    """How many people of a connector were asked for, and what became of them. incomplete: something may be missing, or was not read."""
 
     requested: int = 0
     succeeded: int = 0
@@ -79,7 +79,7 @@ def prove(desired: DesiredPasswords, seen: Observed, channel: ChannelState, thre
 def _of_others(seen: Observed, channel: ChannelState, full: Full) -> Proof:
     users = users_of(seen, channel.identifier)
     state = "finished" if full.ended else "started"
-    if full.ended and verified_by_partitions(seen, channel, full.started) and not users.incomplete:
+    if full.ended and verified_by_partitions(seen, channel, full) and not seen.journal.rolled:
         state = "verified"
     return Proof(state, "foreign", full.ended is not None, full, full.started, full.ended, users=users, evidence=("events",))
 
@@ -118,19 +118,22 @@ def _of_ours(desired: DesiredPasswords, seen: Observed, channel: ChannelState, f
             **common,  # type: ignore[arg-type]
         )
     if mine:
-        return _of_marked(seen, channel, mine[-1], common)
+        return _of_marked(seen, channel, mine[-1], desired.quiet_period, common)
     return _of_unmarked(desired, seen, channel, asked, waited, common)
 
 
-def _of_marked(seen: Observed, channel: ChannelState, full: Full, common: Mapping[str, object]) -> Proof:
+def _of_marked(seen: Observed, channel: ChannelState, full: Full, quiet_period: float, common: Mapping[str, object]) -> Proof:
     if full.broken or full.failed:
         state, settled = ("failed" if full.failed else "not_confirmed"), True
         return Proof(state, settled=settled, full=full, started=full.started, evidence=("events",), **common)  # type: ignore[arg-type]
+    if full.ended is None and seen.journal.rolled and _quiet(seen, channel) >= quiet_period:
+        # It may have ended in what is lost.
+        return Proof("not_confirmed", settled=True, full=full, started=full.started, evidence=("events",), **common)  # type: ignore[arg-type]
     state = "finished" if full.ended else "started"
     evidence = ["events"]
     users = common["users"]
     assert isinstance(users, Users)
-    if full.ended and verified_by_partitions(seen, channel, full.started) and not users.incomplete:
+    if full.ended and verified_by_partitions(seen, channel, full) and not users.incomplete:
         state = "verified"
         evidence.append("partition_state")
     return Proof(
@@ -142,6 +145,13 @@ def _of_marked(seen: Observed, channel: ChannelState, full: Full, common: Mappin
         evidence=tuple(evidence),
         **common,  # type: ignore[arg-type]
     )
+
+
+def _quiet(seen: Observed, channel: ChannelState) -> float:
+    """Seconds for which nothing has been heard of a connector."""
+    heard = [mark.sign.at for mark in seen.journal.marks_of(channel.identifier, everywhere=True)]
+    heard += [seen.journal.traffic[channel.identifier][1]] if channel.identifier in seen.journal.traffic else []
+    return (seen.now - max(heard)).total_seconds() if heard else 0.0
 
 
 def _of_unmarked(
@@ -177,10 +187,10 @@ def _of_unmarked(
     return Proof("not_confirmed" if settled else "requested", settled=settled, unmarked=True, **common)  # type: ignore[arg-type]
 
 
-def verified_by_partitions(seen: Observed, channel: ChannelState, began: datetime) -> bool:
-    """Whether the engine itself says of every domain of a connector that a cycle which began with this one, or later, succeeded."""
-    look = seen.look
-    if look is None or look.partitions is None:
+def verified_by_partitions(seen: Observed, channel: ChannelState, full: Full) -> bool:
+    """Whether the engine itself, asked after the end, says of every domain of a connector that a cycle which began with it, or later, succeeded."""
+    look, began = seen.look, full.started
+    if look is None or look.partitions is None or full.ended is None or look.at < full.ended:
         return False
     rows = [one for one in look.partitions if one.connector == channel.identifier]
     return bool(rows) and all(
@@ -192,5 +202,10 @@ def users_of(seen: Observed, connector: str) -> Users:
     """The people of a connector, as far as they have been read."""
     count = Counter(one.result for one in seen.journal.people.values() if one.connector == connector)
     return Users(
-        sum(count.values()), count["succeeded"], count["failed"], count["retrying"], count["pending"], incomplete=seen.journal.rolled
+        sum(count.values()),
+        count["succeeded"],
+        count["failed"],
+        count["retrying"],
+        count["pending"],
+        seen.journal.rolled or seen.journal.start is None,
     )

@@ -63,7 +63,7 @@ class Looking:
 
     def events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
         """Get-WinEvent, by providers, ids and time."""
-        if not caller.is_in("EventLogReaders", "Administrators"):
+        if not caller.is_in("EventLogReaders", "Administrators") or not self._options.events_readable:
             raise refusal("no_event_access", self._options.language)
         if p.get("ListProvider"):
             if not self._options.password_source_known:

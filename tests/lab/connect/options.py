@@ -97,6 +97,7 @@ class ConnectOptions:
     cloud_connectors: int = 1
     missing_cmdlets: tuple[str, ...] = ()  # what the module of this build does not have (only with PowerShell)
     operators_may_write: bool = False  # whether Set- cmdlets need ADSyncAdmins is not known
+    events_readable: bool = True  # False: for nobody
     event_messages_known: bool = True  # False: Message is empty, the words are in the properties
 
     def change(self, **changes: Any) -> None:

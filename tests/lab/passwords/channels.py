@@ -51,6 +51,7 @@ class Channel:
     cycle_began: datetime | None = None
     cycle_ended: datetime | None = None
     cycle_succeeded: bool = True
+    success_began: datetime | None = None  # of the last cycle that has ended well
     last_traffic: datetime | None = None
     last_delta: datetime | None = None
 
@@ -191,6 +192,7 @@ class Channels:
             return
         with self.lock:
             channel.full_running, channel.cycle_ended, channel.cycle_succeeded = False, self.clock.now(), failure is None
+            channel.success_began = channel.cycle_began if failure is None else channel.success_began
             channel.fulls[-1] = (channel.fulls[-1][0], channel.cycle_ended)
         if options.password_marks:
             self.tell(channel, 622)
@@ -233,7 +235,7 @@ class Channels:
             if changed:
                 channel.cycle_began = now
                 self.send(channel, changed)
-                channel.cycle_ended, channel.cycle_succeeded = self.clock.now(), True
+                channel.cycle_ended, channel.cycle_succeeded, channel.success_began = self.clock.now(), True, now
         if now - channel.last_traffic >= _HEARTBEAT:
             channel.last_traffic = now
             self.tell(channel, 653, tail=True)

@@ -124,7 +124,7 @@ class PasswordCmdlets:
                 {
                     "ConnectorId": channel.identifier,
                     "DN": ",".join(f"DC={part}" for part in channel.name.split(".")),
-                    "PasswordSyncLastSuccessfulCycleStartTimestamp": channel.cycle_began if succeeded else None,
+                    "PasswordSyncLastSuccessfulCycleStartTimestamp": channel.success_began,
                     "PasswordSyncLastSuccessfulCycleEndTimestamp": channel.cycle_ended if succeeded else None,
                     "PasswordSyncLastCycleStartTimestamp": channel.cycle_began,
                     "PasswordSyncLastCycleEndTimestamp": channel.cycle_ended,
