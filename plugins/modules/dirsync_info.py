@@ -152,6 +152,10 @@ clock_skew:
   description: How many seconds the clock of the sync server is ahead of this machine's.
   returned: success
   type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way.
+  returned: success
+  type: float
 failure_reason:
   description: A stable word for the reason of a failure, or null.
   returned: always

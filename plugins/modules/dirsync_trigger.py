@@ -224,6 +224,10 @@ clock_skew:
   description: How many seconds the clock of the sync server is ahead of this machine's.
   returned: when the engine could be asked
   type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way.
+  returned: when the engine could be asked
+  type: float
 failure_reason:
   description: A stable word for the reason of a failure; V(none) as null when there is none.
   returned: always

@@ -177,6 +177,7 @@ function New-Object {
         [Parameter(Position = 0, ParameterSetName = 'Net')][string]$TypeName, [Parameter(Position = 1, ParameterSetName = 'Net')][object[]]$ArgumentList,
         [Parameter(Mandatory, ParameterSetName = 'Com')][string]$ComObject
     )
+    if ($ComObject -and $global:EstateComFile) { return New-ComStandIn $ComObject }  # on the servers of older engines
     if ($ComObject -eq 'Schedule.Service') {
         return New-EstateObject @{ EstateCmdlet = $PSCmdlet } @{ Connect = { }; GetFolder = { param($Path) New-EstateTaskFolder $Path $this.EstateCmdlet } }
     }
