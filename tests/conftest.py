@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import connections
 import pytest
-from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, MakeEstate
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLES, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
@@ -74,8 +75,15 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran with PowerShell and how many with fakes, and why; and which statements of the scripts ran."""
     write = terminalreporter.write_line
+    for line in connections.table(terminalreporter.stats):
+        write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
+    for title, rows in TABLES.items():
+        write(title)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in [rows[0], *sorted(rows[1:])]:
+            write("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
     if measure is None or not measure.exists() or not _ran["powershell"]:
         return

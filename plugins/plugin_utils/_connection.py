@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleAuthenticationFailure
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
-from ansible_collections.hybrid.identity.plugins.module_utils._remote._causes import explain, speaks_tls, words_of
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._causes import explain, speaks_tls, ssh_ran_nothing, words_of
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._in_time import TimeIsOver, TooLarge, begin, in_time
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import (
     MAX_OUTPUT,
@@ -40,12 +40,16 @@ class ConnectionTransport:
     A plugin waits as long as its own time-outs say, so it runs in a thread: a call whose time is over is abandoned together with the
     plugin object, and a copy that was made before the first call takes its place.
 
+    Some plugins (ssh) connect anew with each call, and say only then that nobody could sign in. What they would repeat by themselves after a
+    lost connection may have run already, so they repeat nothing: that is for the caller to decide.
+
     Args:
         connection: the task's connection; it is opened with the first call and left to Ansible in the end.
         label: what the server is called in messages (the inventory name).
     """
 
     def __init__(self, connection: ConnectionBase, label: str) -> None:
+        _repeat_nothing(connection)
         self._connection: Any = connection
         self._unused: Any = copy.copy(connection)
         self._label = label
@@ -61,10 +65,14 @@ class ConnectionTransport:
 
         def run() -> Any:
             try:
-                return connection.exec_command(command_line, in_data=standard_input, sudoable=False)
+                output = connection.exec_command(command_line, in_data=standard_input, sudoable=False)
+                self._connected_before = True
+                return output
             except AnsibleAuthenticationFailure as error:
                 raise AuthenticationFailed(f"{self._label} did not accept the credentials.") from error
             except Exception as error:
+                if not connection.connected and ssh_ran_nothing(words_of(error)):
+                    raise explain(words_of(error), self._described.settings, interrupted=self._connected_before) from error
                 # psrp lets exceptions of requests through, so every kind counts. The plugin's own text may repeat what was sent, so it stays out.
                 raise ConnectionBroken(
                     f"The connection to {self._label} ended in the middle of a call after {deadline.spent():.0f} s ({type(error).__name__})."
@@ -94,7 +102,7 @@ class ConnectionTransport:
             if connection is not self._connection:  # too late: nobody else would give back what was opened
                 type(connection).close(connection)
                 return
-            self._connected_before = True
+            self._connected_before = self._connected_before or bool(connection.connected)
         except Exception as error:
             settings, address = self._described.settings, self._described.plain_address
             if isinstance(error, AnsibleAuthenticationFailure):
@@ -103,7 +111,7 @@ class ConnectionTransport:
             raise explain(words_of(error), settings, interrupted=self._connected_before, speaks_tls=ask) from error
 
     def _late(self, timeout: float) -> TransportError:
-        if not self._connected_before:
+        if not self._connected_before and not self._described.connects_each_time:
             return Unreachable(
                 f"{self._label} did not let the connection be made within {timeout:.0f} s. The attempt was abandoned; "
                 "the connection plugin would have waited longer."
@@ -126,6 +134,9 @@ class ConnectionTransport:
                 connection.protocol.transport.close_session()
                 connection.protocol.transport.encryption = None
             with contextlib.suppress(Exception):
+                # pypsrp does the same, and makes a session when there is none.
+                connection.runspace.connection.transport.session = connection.runspace.connection.transport.encryption = None
+            with contextlib.suppress(Exception):
                 close()
 
         # Ansible closes the connection once more when the task is over; by then it is done with, or hangs.
@@ -144,6 +155,13 @@ class ConnectionTransport:
         for thread in self._giving_back:
             thread.join(deadline.left())
         self._giving_back = []
+
+
+def _repeat_nothing(connection: Any) -> None:
+    """Take from a plugin the repetitions of whole commands that its settings may ask for (ansible_ssh_retries)."""
+    if getattr(connection, "transport", "") == "ssh":
+        with contextlib.suppress(Exception):
+            connection.set_option("reconnection_retries", 0)
 
 
 def _quietly(close: Any) -> None:

@@ -12,11 +12,15 @@ from ansible_collections.hybrid.identity.plugins.module_utils._remote._causes im
 
 @dataclass(frozen=True)
 class Described:
-    """settings: words for messages. warnings: what the operator should know. plain_address: (host, port) where http is spoken, else None."""
+    """settings: words for messages. warnings: what the operator should know. plain_address: (host, port) where http is spoken, else None.
+
+    connects_each_time: there is no connection before a call, so a call that does not end may have been one that could not begin.
+    """
 
     settings: Settings
     warnings: tuple[str, ...]
     plain_address: tuple[str, int] | None
+    connects_each_time: bool = False
 
 
 def describe(connection: Any, label: str) -> Described:
@@ -30,7 +34,19 @@ def describe(connection: Any, label: str) -> Described:
         return _describe_winrm(connection, label)
     if kind == "psrp":
         return _describe_psrp(connection, label)
+    if kind == "ssh":
+        return _describe_ssh(connection, label)
     return Described(_settings(connection, label, "the certificate options of this connection", "http", "https"), (), None)
+
+
+def _describe_ssh(connection: Any, label: str) -> Described:
+    warnings = []
+    if _option(connection, "host_key_checking") is False:
+        warnings.append(
+            f"The host key of {label} is not checked, so another machine can stand in for it: set ansible_host_key_checking to true."
+        )
+    settings = _settings(connection, label, "ansible_ssh_common_args", "ansible_port to that of sshd", "ansible_port to that of sshd")
+    return Described(settings, tuple(warnings), None, connects_each_time=True)
 
 
 def _describe_winrm(connection: Any, label: str) -> Described:

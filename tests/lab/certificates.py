@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # `cryptography` takes some 40 ms to import: only when someth
 
 _VALID = timedelta(days=730)
 _SPARE = timedelta(days=7)  # a kept certificate with less time left than this is made anew
+#: object identifier of a user principal name among the alternative names (szOID_NT_PRINCIPAL_NAME)
+USER_PRINCIPAL_NAME = "1.3.6.1.4.1.311.20.2.3"
 _BACKDATED = timedelta(days=1)  # a machine of the estate may be behind real time
 
 
@@ -40,21 +42,23 @@ class Authority:
     certificate_path: Path
     key_path: Path
 
-    def issue(self, names: Sequence[str], ips: Sequence[str], stem: Path | str) -> Certificate:
+    def issue(self, names: Sequence[str], ips: Sequence[str], stem: Path | str, *, user: str = "") -> Certificate:
         """Issue a server certificate, or return the kept one if it has the same names and time left.
 
         Args:
             names: DNS names, the first one is also the common name.
             ips: IP addresses in text form.
             stem: path without suffix; '<stem>.pem', '<stem>.key' and '<stem>.json' are written.
+            user: user principal name; with it the certificate is a client's, and that is its name.
         """
         stem = Path(stem)
         pem, key, note = (stem.with_name(stem.name + suffix) for suffix in (".pem", ".key", ".json"))
         stem.parent.mkdir(parents=True, exist_ok=True)
-        wanted = {"names": list(names), "ips": list(ips), "authority": hashlib.sha256(self.certificate_path.read_bytes()).hexdigest()}
+        wanted: dict[str, Any] = {"names": list(names), "ips": list(ips), **({"user": user} if user else {})}
+        wanted["authority"] = hashlib.sha256(self.certificate_path.read_bytes()).hexdigest()
         with _locked(stem.parent):
             if not (_is_kept(note, wanted) and pem.is_file() and key.is_file()):
-                until = _issue_server(self, names, ips, pem, key)
+                until = _issue(self, names, ips, user, pem, key)
                 _write(note, json.dumps({**wanted, "until": until.isoformat()}).encode())
         return Certificate(pem, key, self.certificate_path)
 
@@ -153,7 +157,7 @@ def _make_root(authority: Authority) -> datetime:
     return until
 
 
-def _issue_server(authority: Authority, names: Sequence[str], ips: Sequence[str], pem: Path, key_path: Path) -> datetime:
+def _issue(authority: Authority, names: Sequence[str], ips: Sequence[str], user: str, pem: Path, key_path: Path) -> datetime:
     import ipaddress
 
     from cryptography import x509
@@ -166,16 +170,36 @@ def _issue_server(authority: Authority, names: Sequence[str], ips: Sequence[str]
     if not isinstance(root_key, EllipticCurvePrivateKey):
         raise TypeError("the key of the lab authority is not an elliptic curve key")
     key = _new_key(key_path)
+    usage = ExtendedKeyUsageOID.CLIENT_AUTH if user else ExtendedKeyUsageOID.SERVER_AUTH
     until = datetime.now(UTC) + _VALID
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+    principal_name = x509.ObjectIdentifier(USER_PRINCIPAL_NAME)
     alternatives += [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips]
-    builder = _builder(_name((*names, *ips)[0]), root.subject, until).public_key(key.public_key())
+    if user:
+        # As Windows maps a client's certificate to an account: the user principal name as a UTF8String among the alternative names.
+        text = user.encode()
+        alternatives.append(x509.OtherName(principal_name, bytes((0x0C, len(text))) + text))
+    builder = _builder(_name((*names, *ips, user)[0]), root.subject, until).public_key(key.public_key())
     builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(digital_signature=True, key_agreement=True), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
     # SHA-256: the hash of the signature is also the one of the channel binding (RFC 5929, tls-server-end-point).
     _write(pem, builder.sign(root_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     return until
+
+
+def user_of(certificate: bytes) -> str:
+    """The user principal name in a client's certificate (DER); '' without one."""
+    from cryptography import x509
+
+    parsed = x509.load_der_x509_certificate(certificate)
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ""
+    principal_name = x509.ObjectIdentifier(USER_PRINCIPAL_NAME)
+    found = [name.value[2:].decode() for name in names if isinstance(name, x509.OtherName) and name.type_id == principal_name]
+    return found[0] if found else ""

@@ -23,6 +23,7 @@ from lab.directory_template import SAMBA, DirectoryError, SambaMissing, require_
 __all__ = ["DirectoryError", "SambaDirectory", "SambaMissing"]
 
 _PORTS = (389, 636)
+_KERBEROS_PORT = 88
 _READY_SECONDS = 30.0
 
 
@@ -35,9 +36,15 @@ class SambaDirectory:
         cache_folder: where the provisioned template and the certificate are kept between runs.
         authority: signs the controller's certificate.
         address: loopback address to listen on, one per directory that runs at the same time.
+        kerberos: it hands out tickets, too (port 88).
+
+    Attributes:
+        configuration: path of smb.conf once started.
     """
 
-    def __init__(self, cache_folder: Path | str, authority: Authority, address: str = "127.0.0.53") -> None:
+    def __init__(self, cache_folder: Path | str, authority: Authority, address: str = "127.0.0.53", *, kerberos: bool = False) -> None:
+        self._kerberos = kerberos
+        self.configuration = Path()
         self._cache_folder = Path(cache_folder)
         self._authority = authority
         self.address = address
@@ -64,7 +71,7 @@ class SambaDirectory:
         with contextlib.ExitStack() as cleanup:
             folder = cleanup.enter_context(run_folder(template(self._cache_folder)))
             self._install_certificate(folder)
-            conf = write_configuration(folder, self.address)
+            conf = self.configuration = write_configuration(folder, self.address, kerberos=self._kerberos)
             log = cleanup.enter_context(open(folder / "log" / "stdout", "w+b"))
             # Interactive with a pipe on standard input: Samba leaves at its end of file, so it cannot outlive this process.
             command = [str(SAMBA), "-i", "--no-process-group", "-M", "single", "-s", str(conf), "--debug-stdout"]
@@ -72,6 +79,10 @@ class SambaDirectory:
             cleanup.callback(self._end_process)
             self._wait_ready(folder / "log" / "stdout")
             self._cleanup = cleanup.pop_all()
+
+    @property
+    def _ports(self) -> tuple[int, ...]:
+        return (*_PORTS, _KERBEROS_PORT) if self._kerberos else _PORTS
 
     def stop(self) -> None:
         """End the controller and forget what was written to it."""
@@ -83,7 +94,7 @@ class SambaDirectory:
         return ConnectorReader(self.address, self.host_name, self.authority_path, self.base_dn, user, directory_seed.CONNECTOR_PASSWORD)
 
     def _require_ports(self) -> None:
-        for port in _PORTS:
+        for port in self._ports:
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -108,7 +119,7 @@ class SambaDirectory:
 
     def _wait_ready(self, log: Path) -> None:
         until = time.monotonic() + _READY_SECONDS
-        for port in _PORTS:
+        for port in self._ports:
             while True:
                 if self._process is None or self._process.poll() is not None:
                     raise DirectoryError(f"The lab's directory ended while starting: {_last_line(log)}")

@@ -128,10 +128,10 @@ def _sweep(parent: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def write_configuration(folder: Path, address: str) -> Path:
+def write_configuration(folder: Path, address: str, *, kerberos: bool = False) -> Path:
     """Write smb.conf, the only file of a domain that names its folder; returns its path.
 
-    One process, only LDAP. `/8` because Samba does not find a /32 interface; two shares because provisioning refuses a file without them.
+    One process, only LDAP, and tickets where they are wanted. `/8` because Samba does not find a /32 interface; two shares because provisioning refuses a file without them.
     """
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def write_configuration(folder: Path, address: str) -> Path:
         workgroup = {DOMAIN}
         realm = {REALM}
         server role = active directory domain controller
-        server services = ldap, cldap
+        server services = ldap, cldap{", kdc" if kerberos else ""}
         dcerpc endpoint servers = epmapper
         interfaces = {address}/8
         bind interfaces only = yes

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.certificates import make_authority
+from lab.certificates import Certificate, make_authority
 from lab.clock import Clock
 from lab.connect import ConnectServer
 from lab.engines import SyncServer, make_server
@@ -45,7 +45,8 @@ def default_cache() -> Path:
 class EstateOptions:
     """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one.
 
-    engine: a name of lab.engines.ENGINES; connect: options of its server.
+    engine: a name of lab.engines.ENGINES; connect: options of its server. ssh: the sync server listens for ssh, too.
+    kerberos: the directory hands out tickets, and this process becomes a member of its realm (see lab.kerberos).
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -62,6 +63,8 @@ class EstateOptions:
     coverage: str | None = None
     connect: dict[str, Any] = field(default_factory=dict)
     engine: str = "connect"
+    ssh: bool = False
+    kerberos: bool = False
 
 
 class Estate:
@@ -73,6 +76,7 @@ class Estate:
         self.faults = Faults()
         self.directory: Any = None
         self.tenant: Any = None
+        self.ssh: Any = None
         self.sync: SyncServer
         self.host: WindowsHost
         self.wsman: WsmanServer
@@ -97,12 +101,17 @@ class Estate:
         authority = make_authority(options.cache / "authority")
         certificate = authority.issue(["sync1.lab.test", "localhost", "login.lab.test"], ["127.0.0.1"], options.cache / "server")
         self.authority_path = str(authority.certificate_path)
-        if options.directory:
+        passwords = {name: account[0] for name, account in ACCOUNTS.items()}
+        if options.directory or options.kerberos:
             from lab.directory import SambaDirectory
 
-            self.directory = SambaDirectory(options.cache / "directory", authority, options.directory_address)
+            self.directory = SambaDirectory(options.cache / "directory", authority, options.directory_address, kerberos=options.kerberos)
             self.directory.start()
             stack.callback(self.directory.stop)
+            if options.kerberos:
+                from lab import kerberos
+
+                stack.enter_context(kerberos.realm(self.directory.configuration, self.directory.address, passwords))
         if options.tenant:
             from lab.entra import EntraServer
 
@@ -111,7 +120,7 @@ class Estate:
             stack.callback(self.tenant.stop)
         clock = Clock(options.clock_offset)
         settings = {"cycle_seconds": options.cycle_seconds, "language": options.language, **options.connect}
-        reader = self.directory.connector_reader() if self.directory else None
+        reader = self.directory.connector_reader() if options.directory else None
         self.sync = make_server(options.engine, clock, reader, self.tenant, settings)
         stack.callback(self.sync.stop)
         groups = {name: account[1] for name, account in ACCOUNTS.items()}
@@ -128,12 +137,24 @@ class Estate:
         )
         stack.callback(self.host.stop)
         self.host.start()
-        passwords = {name: account[0] for name, account in ACCOUNTS.items()}
         self.wsman = WsmanServer(
-            self.host.evaluate, passwords, certificate=certificate, faults=self.faults, domain=DOMAIN, remoting_denied=REMOTING_DENIED
+            self.host.evaluate,
+            passwords,
+            certificate=certificate,
+            faults=self.faults,
+            domain=DOMAIN,
+            remoting_denied=REMOTING_DENIED,
+            certificate_users={f"{name}@lab.test": name for name in ACCOUNTS},
         )
         self.wsman.start()
         stack.callback(self.wsman.stop)
+        if options.ssh:
+            from lab.ssh import SshServer, make_keys
+
+            keys = make_keys(options.cache / "ssh")
+            self.ssh = SshServer(self.host.evaluate, passwords, keys, faults=self.faults, domain=DOMAIN, ssh_denied=REMOTING_DENIED)
+            self.ssh.start()
+            stack.callback(self.ssh.stop)
         if isinstance(self.sync, ConnectServer):
             self.sync.break_connection = self._break_connection
 
@@ -143,7 +164,9 @@ class Estate:
 
     def _break_connection(self, name: str, details: dict[str, Any]) -> None:
         if name == "cut":
-            self.wsman.cut_connections(float(details.get("refuse", 0.0)))
+            for listener in (self.wsman, self.ssh):
+                if listener is not None:
+                    listener.cut_connections(float(details.get("refuse", 0.0)))
         else:
             self.faults.arm(name, **details)
 
@@ -178,6 +201,11 @@ class Estate:
         if tls:
             variables["ansible_winrm_ca_trust_path"] = self.authority_path
         return variables
+
+    def client_certificate(self, user: str) -> Certificate:
+        """A client's certificate for user@lab.test; the listener knows those of its accounts."""
+        folder = self.options.cache / "clients"
+        return make_authority(self.options.cache / "authority").issue([], [], folder / user, user=f"{user}@lab.test")
 
     def server_options(self, *, user: str = "svc-sync", tls: bool = False, authentication: str = "ntlm") -> dict[str, Any]:
         """Options of the dirsync modules for the transport from localhost."""

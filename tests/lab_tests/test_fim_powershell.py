@@ -218,8 +218,8 @@ def test_the_task_scheduler_as_a_com_object(open_shell: Callable[..., Shell]) ->
     assert looked[:3] == [3, True, "PT3H"]
     assert looked[3].endswith("DirectorySyncClientCmd.exe")
     assert shell.run(_TASK + "$null = $task.Run($null); [int]$task.State") == 4
+    wait_for(lambda: len(shell.estate.sync.cycles) == 1)
     shell.estate.sync.wait_idle()
-    assert len(shell.estate.sync.cycles) == 1
     changed = (
         _TASK
         + r"""

@@ -78,12 +78,25 @@ _TABLE: tuple[_Row, ...] = (
     _Row(r"(auth method \w+ )?requires a (password|username)|No username or password|"
          r"both cert_pem and cert_key_pem must|cert_(key_)?pem file not found|Permission denied.*no password",
          NoCredentials, "There are no credentials for {where}: {words}", "Give {credentials}."),
-    _Row(r"Kerberos auth failure for principal.*|(Kerberos|SPNEGO|GSS)\w*(Exchange)?Error.*|"
+    _Row(r"Received (error status from the server|NTStatus in TSRequest)|Server did not response with a CredSSP token", AuthenticationFailed,
+         "{where} did not accept the credentials of {account} for CredSSP"),
+    _Row(r"The server did not response (CredSSP being an available authentication method|with one of the following authentication methods)",
+         AuthenticationFailed, "{where} does not offer the kind of authentication that this connection is set to",
+         "Set another one, or switch it on on the server (winrm get winrm/config/service/auth shows what is on; for CredSSP: "
+         "Enable-WSManCredSSP -Role Server)."),
+    _Row(r"Kerberos auth failure for principal.*|Preauthentication failed.*|Client ('\S+' )?not found in Kerberos database.*|Clock skew too great.*|"
+         r"Cannot (contact any|find) KDC for .*|Client's credentials have been revoked.*|(Kerberos|SPNEGO|GSS)\w*(Exchange)?Error.*|"
          r"Unspecified GSS failure.*|Server not found in Kerberos database.*|No Kerberos credentials available.*",
          AuthenticationFailed, "Kerberos did not let {account} in at {where}: {words}",
          "Check the realm, the clock, the service principal (the full name of the server, not its address) and the ticket or password."),
-    _Row(r"credentials were rejected|failed to authenticate the user|failed to authenticate with|permission denied \(", AuthenticationFailed,
+    _Row(r"credentials were rejected|failed to authenticate the user|failed to authenticate with", AuthenticationFailed,
          "{where} did not accept the credentials of {account}"),
+    _Row(r"permission denied \(|Permission denied, please try again|Too many authentication failures", AuthenticationFailed,
+         "{where} did not accept the credentials of {account}, or does not let that account in over ssh",
+         "Check the key or the password, that the account is not locked, and AllowUsers, AllowGroups and the like in sshd_config on the server."),
+    _Row(r"Host key verification failed|Host Key checking is enabled", BadCertificate,
+         "The host key of {where} is not known on this machine, or is another one than before",
+         "Compare it with the server's own, and put it into known_hosts of the account that Ansible runs as."),
     _Row(r"wsmanfault_code'?\"?: '?5\b|Code: 5\b", RemotingDenied, "{where} does not let {account} in for remote management"),
     _Row(r"Name or service not known|nodename nor servname|Temporary failure in name resolution|"
          r"getaddrinfo failed|NameResolutionError|Failed to resolve|No address associated|Could not resolve hostname",
@@ -107,6 +120,8 @@ _TABLE: tuple[_Row, ...] = (
     _Row(r"Connection refused", Unreachable, "{where} refused the connection: nothing listens on that port",
          "Check the port, and that the WinRM service and its listener run (winrm enumerate winrm/config/listener)."),
     _Row(r"No route to host|Network is unreachable", Unreachable, "There is no way through the network to {where}", "Check routes, VPN and firewall."),
+    _Row(r"kex_exchange_identification|banner exchange", Unreachable, "{where} ended the connection before anybody could sign in",
+         "Check that the port is that of sshd, and that the service is not overloaded (MaxStartups)."),
     _Row(r"ConnectTimeout|connection attempt timed out|timed out\. \(connect timeout|Connection timed out|Operation timed out", Unreachable,
          "{where} did not answer: the connection timed out", "Check the address, and that no firewall swallows the connection."),
     _Row(r"ReadTimeout|Read timed out|read operation timed out|handshake operation timed out", Unreachable,
@@ -116,6 +131,13 @@ _TABLE: tuple[_Row, ...] = (
          "Something answers at {where}, but it is no WinRM listener that works (http status {words})",
          "Check the port, and what else listens there; if it is the right one, look whether the WinRM service runs."),
 )  # fmt: skip
+#: what ssh says when it has not come as far as running a command; later words of its own begin otherwise
+_SSH_BEFORE = re.compile(
+    r"(^|over ssh: |via ssh: )(ssh: (connect to host|Could not resolve)|\S*: ?Permission denied|Permission denied|Received disconnect.*Too many auth|"
+    r"Host key verification failed|kex_exchange_identification|Connection (closed|reset|timed out).{0,80}banner|banner exchange)|"
+    r"Host Key checking is enabled",
+    re.MULTILINE,
+)
 #: a connection that ends without a word: over http this is also how a TLS port takes it
 _CUT_OFF = re.compile(
     r"Connection aborted|RemoteDisconnected|Connection reset|ConnectionResetError|BadStatusLine|UnexpectedEOF|EOF occurred", re.I
@@ -146,6 +168,11 @@ def explain(text: str, settings: Settings, *, interrupted: bool, speaks_tls: Cal
         return kind(f"No connection to {settings.where}: it ended before the server had answered.")
     innermost = re.sub(r" \(\w+\)$", "", text.strip().rsplit("\n", 1)[-1])
     return kind(f"No connection to {settings.where}: {tidy(innermost) or 'no reason given'}.")
+
+
+def ssh_ran_nothing(text: str) -> bool:
+    """Whether ssh's own words say that it ended before it could run the command; it tells that and a lost connection by the same exit code."""
+    return _SSH_BEFORE.search(text) is not None
 
 
 def words_of(error: BaseException) -> str:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
+import pathlib
+import signal
 import sys
 import threading
 import time
@@ -87,7 +90,13 @@ def begin(work: Callable[[], None]) -> threading.Thread:
 
 
 def _stop(thread: threading.Thread) -> None:
-    """End a thread the next time it runs Python: one that hangs in a read stays there, one that reads without end stops."""
+    """End a thread the next time it runs Python: one that hangs in a read stays there, one that reads without end stops.
+
+    The programs that it has started (ssh, kinit) are ended at once, where the system tells which those are.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for child in pathlib.Path(f"/proc/self/task/{thread.native_id}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
     with contextlib.suppress(Exception):
         import ctypes
 

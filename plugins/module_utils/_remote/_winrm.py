@@ -207,6 +207,7 @@ class WinrmTransport:
             "cert_pem": options.client_certificate,
             "cert_key_pem": options.client_key,
             "kerberos_hostname_override": options.kerberos_hostname,
+            "service": "HTTP",  # of the service principal; the class of the transport knows none by itself
         }
         seconds = options.operation_timeout
         authentication: Any = options.authentication  # a word of pywinrm, checked by the argument spec

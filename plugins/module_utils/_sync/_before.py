@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from ._actions import Action, Look, ReadHistory, Start, Stop
 from ._case import Case
 from ._cycles import group_cycles
@@ -25,8 +23,7 @@ def covered(case: Case) -> Action:
 
 
 def history_for_cover(case: Case) -> Action:
-    oldest = min(case.since, case.seen.probe.at - timedelta(seconds=case.desired.min_interval))
-    return ReadHistory(oldest - timedelta(seconds=2))
+    return ReadHistory(case.history_since)
 
 
 def predicted(case: Case) -> Action:
@@ -52,6 +49,14 @@ def busy_too_long(case: Case) -> Action:
 def wait_for_rest(case: Case) -> Action:
     busy = ", ".join(case.seen.state.busy)
     return Look(words="waiting for another run, which began before what is to be carried" + (f" ({busy})" if busy else ""))
+
+
+def wait_for_certainty(case: Case) -> Action:
+    return Look(
+        seconds=case.rest_left + 1,
+        confirm=case.rest_left,
+        words="the engine has come to rest just now; looking whether it is between two steps",
+    )
 
 
 def guard(case: Case) -> Stop | None:

@@ -23,6 +23,7 @@ from .looking import Looking
 from .options import ConnectOptions
 from .phases import CycleRecord
 from .record import ServerRecord, StartRequest
+from .task_service import TaskService
 from .windows import RunTask, Windows
 
 _OPERATORS = ("ADSyncAdmins", "ADSyncOperators")
@@ -81,10 +82,12 @@ class ConnectServer:
             "Get-ScheduledTaskInfo": self.windows.get_task_info,
             "Stop-ScheduledTask": self.windows.stop_task,
             "Unregister-ScheduledTask": self.windows.unregister_task,
-            "task_folder": self.windows.task_folder,
+            "count_task_folder": self.windows.task_folder,
             "delete_task_folder": self.windows.delete_task_folder,
             "create_folder": self.windows.create_folder,
             "folder_owner": self.windows.folder_owner,
+            "cim_query": self._no_provider,  # the WMI provider is gone since 1.4.18
+            **TaskService(self.call).verbs(),
         }
         self.events.write(ENGINE, 2001)
         self.events.write(CONNECTOR, 654)
@@ -194,6 +197,9 @@ class ConnectServer:
         self._happenings.at_call(name, "after")
         require_alive()
         return value
+
+    def _no_provider(self, caller: Caller, p: dict[str, Any]) -> None:
+        raise refusal("no_namespace", self.options.language)
 
     # -- rights and transports
 

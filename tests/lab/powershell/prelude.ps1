@@ -137,10 +137,18 @@ function Import-Module {
 # What .NET knows on Windows alone. Classes of this run take the places of theirs in everything that is parsed from now on.
 class EstateIdentity {
     $User = [pscustomobject]@{ Value = 'S-1-5-21-1004336348-1177238915-682003330-1104' }
-    static [object] GetCurrent() { return [EstateIdentity]::new() }
+    $Name = $env:LAB_USER
+    static [object] GetCurrent() { return Add-EstateGroups ([EstateIdentity]::new()) }
+}
+function Add-EstateGroups($Identity) {
+    $Identity | Add-Member -PassThru -MemberType ScriptProperty -Name Groups -Value { @(Invoke-Estate $ExecutionContext 'own_groups' @{} | ForEach-Object { [pscustomobject]@{ Value = $_ } }) }
 }
 class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+# A runspace has no console: whatever is asked of it fails.
+class EstateNoConsole { }
+$null = $accelerators::Remove('System.Console')
+if ($env:LAB_INSIDE_RUNSPACE) { $accelerators::Add('System.Console', [EstateNoConsole]) }
 foreach ($pair in @('System.Security.Principal.WindowsIdentity', [EstateIdentity]), @('System.Environment', [EstateEnvironment])) {
     $null = $accelerators::Remove($pair[0])
     $accelerators::Add($pair[0], $pair[1])
@@ -160,15 +168,12 @@ function New-EstateObject($Properties, $Methods) {
     return $object
 }
 
-# The Task Scheduler's own objects.
-function New-EstateTaskFolder($Path, $Cmdlet) {
-    $found = Invoke-Estate $Cmdlet 'task_folder' @{ path = $Path }
-    if ($null -eq $found) { throw [System.IO.FileNotFoundException]::new('The system cannot find the file specified.') }
-    New-EstateObject @{ EstateFound = $found; EstateCmdlet = $Cmdlet } @{
-        GetTasks = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.tasks } }
-        GetFolders = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.folders } }
-        DeleteFolder = { param($Name, $Flags) Invoke-Estate $this.EstateCmdlet 'delete_task_folder' @{ name = $Name } }
-    }
+# A COM object of Windows.
+$global:EstateComFile = Join-Path $PSScriptRoot 'schedule_service.ps1'
+function New-ComStandIn($ProgId) {
+    if ($ProgId -ne 'Schedule.Service') { throw [System.Runtime.InteropServices.COMException]::new("Retrieving the COM class factory for component with ProgID $ProgId failed.", -2147221164) }
+    . $global:EstateComFile
+    New-EstateScheduleService
 }
 
 function New-Object {
@@ -177,10 +182,7 @@ function New-Object {
         [Parameter(Position = 0, ParameterSetName = 'Net')][string]$TypeName, [Parameter(Position = 1, ParameterSetName = 'Net')][object[]]$ArgumentList,
         [Parameter(Mandatory, ParameterSetName = 'Com')][string]$ComObject
     )
-    if ($ComObject -and $global:EstateComFile) { return New-ComStandIn $ComObject }  # on the servers of older engines
-    if ($ComObject -eq 'Schedule.Service') {
-        return New-EstateObject @{ EstateCmdlet = $PSCmdlet } @{ Connect = { }; GetFolder = { param($Path) New-EstateTaskFolder $Path $this.EstateCmdlet } }
-    }
+    if ($ComObject) { return New-ComStandIn $ComObject }
     if ($TypeName -eq 'System.Security.AccessControl.DirectorySecurity') {
         return New-EstateObject @{ EstateSddl = '' } @{ SetSecurityDescriptorSddlForm = { param($Sddl) $this.EstateSddl = $Sddl } }
     }
@@ -227,6 +229,38 @@ function Get-ScheduledTaskInfo { [CmdletBinding()] param([string]$TaskPath, [str
 function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
     Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
+}
+
+# -- WMI
+
+function ConvertTo-EstateQuestion($Bound, $ClassName) {
+    $question = @{}
+    foreach ($name in 'Namespace', 'Filter', 'Query') { if ($Bound.ContainsKey($name)) { $question[$name] = $Bound[$name] } }
+    if ($ClassName) { $question['ClassName'] = $ClassName }
+    return $question
+}
+
+function Get-EstateKey($Instance) {
+    $key = @{}
+    foreach ($name in 'Key', 'Guid', 'ProcessId') { if ($null -ne $Instance.PSObject.Properties[$name]) { $key[$name] = $Instance.$name; break } }
+    return $key
+}
+
+function Get-CimInstance {
+    [CmdletBinding()] param([Parameter(Position = 0)][string]$ClassName, [string]$Namespace, [string]$Filter, [string]$Query, [string[]]$Property, [int]$OperationTimeoutSec)
+    Invoke-Estate $PSCmdlet 'cim_query' (ConvertTo-EstateQuestion $PSBoundParameters $ClassName)
+}
+
+function Invoke-CimMethod {
+    [CmdletBinding()] param($InputObject, [string]$ClassName, [string]$Namespace, [Parameter(Mandatory)][string]$MethodName, [System.Collections.IDictionary]$Arguments, [int]$OperationTimeoutSec)
+    $question = @{ MethodName = $MethodName; ClassName = $ClassName; Namespace = $Namespace; Arguments = @{} }
+    if ($null -ne $InputObject) {
+        $question['ClassName'] = $InputObject.'#class'
+        $question['Namespace'] = $InputObject.'#namespace'
+        $question['Key'] = Get-EstateKey $InputObject
+    }
+    if ($null -ne $Arguments) { foreach ($name in $Arguments.Keys) { $question['Arguments'][$name] = $Arguments[$name] } }
+    Invoke-Estate $PSCmdlet 'cim_invoke' $question
 }
 
 # Servers of older engines have more of Windows, and less of PowerShell.

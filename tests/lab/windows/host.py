@@ -11,7 +11,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._remote import _ca
 from lab.clock import Clock
 from lab.connect import Caller, CmdletError
 from lab.engines import SyncServer
+from lab.lifetime import Lifetime
 from lab.powershell.bridge import Bridge
 from lab.powershell.runner import Finished, PowerShellRunner
 from lab.wsman import RemoteCommand
@@ -26,6 +28,7 @@ from lab.wsman import RemoteCommand
 from .command_line import encoded_script, script_file
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
+from .older_fakes import AadSyncFakes, DirSyncFakes
 
 #: the one account's identifier, the same in the stand-ins
 _SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
@@ -63,6 +66,7 @@ class WindowsHost:
         self.process_start = process_start
         self.processes_started = 0
         self._count = threading.Lock()
+        self._runspaces: weakref.WeakSet[Lifetime] = weakref.WeakSet()
         self._runner: PowerShellRunner | None = None
         self._bridge: Bridge | None = None
         server.run_task = self._run_task
@@ -102,26 +106,45 @@ class WindowsHost:
 
     def evaluate(self, command: RemoteCommand) -> int:
         """Run one command line (see lab.wsman.Evaluator)."""
-        script = encoded_script(command.line)
+        script = command.script if command.script is not None else encoded_script(command.line)
         if script is None:
             command.write_err(f"'{command.line.split(' ', 1)[0]}' is not recognized as an internal or external command\r\n".encode())
             return _NOT_FOUND
         standard_input = command.read_stdin()
-        finished = self._run(self.caller(command.user, network_logon=True), script, standard_input)
+        finished = self._run(self.caller(command.user, network_logon=True), script, standard_input, command)
         command.write_out(finished.stdout)
         command.write_err(finished.stderr)
         return finished.exit_code
 
-    def _run(self, caller: Caller, script: str, standard_input: bytes) -> Finished:
-        self._process_starts()
+    def _run(self, caller: Caller, script: str, standard_input: bytes, command: RemoteCommand) -> Finished:
+        inside = command.way == "psrp"
+        if not inside or self._is_new(command.shell):  # a runspace has one process for all of its scripts
+            for _start in range(command.processes):
+                self._process_starts()
         if self._runner is None or self._bridge is None:
             return self._run_fake(caller, script, standard_input)
         session = self._bridge.open_session(caller)
+        environment = self._environment(caller, session)
+        if inside:
+            # No console, no code page: what goes in and out are objects.
+            environment.update(LAB_INSIDE_RUNSPACE="1", PWSH_CODEPAGE="65001")
         try:
-            return self._runner.run_script(script, standard_input, self._environment(caller, session))
+            return self._runner.run_script(script, standard_input, environment)
         finally:
             self._bridge.close_session(session)
-            getattr(self.server, "shell_ended", lambda caller: None)(caller)
+            ended: Callable[[Caller], None] = getattr(self.server, "shell_ended", lambda caller: None)
+            if inside:  # children are those of the runspace's process, and die with it
+                command.shell.when_killed(lambda: ended(caller))
+            else:
+                ended(caller)
+
+    def _is_new(self, shell: Lifetime) -> bool:
+        """Whether this is the first script of a runspace."""
+        with self._count:
+            if shell in self._runspaces:
+                return False
+            self._runspaces.add(shell)
+            return True
 
     def _stand_ins(self) -> dict[str, str]:
         """Variables for servers that have more of Windows than the newest engine needs, and an older PowerShell."""
@@ -166,7 +189,11 @@ class WindowsHost:
 
         if document["script"] == _local_route_script.LOCAL_ROUTE:
             return lambda p: self._local_route_fake(caller, p)
-        fakes = ConnectFakes(cmdlet, self._clock).by_script
+        fakes: dict[str, Any] = {
+            **ConnectFakes(cmdlet, self._clock).by_script,
+            **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
+            **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
+        }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
         return fakes[document["script"]]
@@ -204,7 +231,7 @@ class WindowsHost:
             del self._fake_requests[p["name"]]
             for name in [*p["earlier"], p["name"]]:
                 self._remove_try(caller, name)
-            found = self.server.call(caller, "task_folder", {"path": "\\hybrid.identity"})
+            found = self.server.call(caller, "count_task_folder", {"path": "\\hybrid.identity"})
             if found is not None and not found["tasks"]:
                 self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
         return {"answered": True, "text": answers[0]}

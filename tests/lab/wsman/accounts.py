@@ -51,6 +51,10 @@ class Accounts:
         """Whether this account may not open shells."""
         return self.canonical(name) in self._denied
 
+    def is_known(self, name: str) -> bool:
+        """Whether there is such an account."""
+        return self.canonical(name) in self._passwords
+
     def check(self, name: str, password: str) -> bool:
         """Whether name and password belong together."""
         known = self._passwords.get(self.canonical(name))

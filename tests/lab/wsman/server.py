@@ -17,7 +17,7 @@ from lab.wsman import http
 from lab.wsman.accounts import Accounts
 from lab.wsman.faults import Faults
 from lab.wsman.log import RequestLog
-from lab.wsman.service import WinrsService
+from lab.wsman.service import Services, WinrsService
 from lab.wsman.session import Session
 from lab.wsman.shell import Evaluator, Shells
 
@@ -42,12 +42,16 @@ class WsmanServer:
         certificate: for HTTPS, see lab.certificates.
         faults: armed misbehaviour; also reachable as `.faults`.
         domain: NetBIOS name of the domain the users belong to.
+        certificate_users: user names by the user principal name in a client's certificate (the listener's certificate mappings).
         remoting_denied: users that can sign in but get 'Access is denied' when they open a shell.
 
     Attributes:
         http_port, https_port: the real ports once started; https_port is None without HTTPS.
         log: counters and the received commands.
+        offers: the kinds of authentication that are switched on (see lab.wsman.authentication.OFFERS); None = all of them.
     """
+
+    offers: Collection[str] | None = None
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class WsmanServer:
         faults: Faults | None = None,
         domain: str = "LAB",
         remoting_denied: Collection[str] = (),
+        certificate_users: Mapping[str, str] | None = None,
     ) -> None:
         self.address = address
         self.http_port = http_port
@@ -68,9 +73,12 @@ class WsmanServer:
         self.faults = faults if faults is not None else Faults()
         self.log = RequestLog()
         self._certificate = certificate
+        self._certificate_users = dict(certificate_users or {})
         self._accounts = Accounts(users, domain, remoting_denied)
         self._shells = Shells(evaluator, self.log)
-        self._service = WinrsService(self._shells, self._accounts)
+        from lab.psrp.service import PsrpService  # it is built on this package
+
+        self._service = Services(WinrsService(self._shells, self._accounts), PsrpService(self._shells, self._accounts, self.log))
         self._tls: ssl.SSLContext | None = None
         self._binding: bytes | None = None
         self._stopping = threading.Event()
@@ -163,8 +171,19 @@ class WsmanServer:
 
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate.certificate_path, certificate.key_path)
+        if self._certificate_users:
+            self._tls.verify_mode = ssl.CERT_OPTIONAL
+            self._tls.load_verify_locations(certificate.authority_path)
         der = ssl.PEM_cert_to_DER_cert(certificate.certificate_path.read_text(encoding="ascii"))
         self._binding = b"tls-server-end-point:" + hashlib.sha256(der).digest()
+
+    def _user_of(self, certificate: bytes | None) -> str:
+        """The account that a client's certificate is mapped to; '' without a certificate or a mapping."""
+        if not certificate or not self._certificate_users:
+            return ""
+        from lab.certificates import user_of
+
+        return self._certificate_users.get(user_of(certificate), "")
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -199,6 +218,7 @@ class WsmanServer:
             if self.faults.take("connect"):
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = ""
             if tls and self._tls:  # the handshake happens here, in the connection's thread: a slow client holds up nobody else
                 sock.settimeout(_HANDSHAKE_SECONDS)
                 secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
@@ -207,9 +227,12 @@ class WsmanServer:
                     self._connections[threading.current_thread()] = sock
                 secured.do_handshake()
                 sock.settimeout(None)
+                client = self._user_of(secured.getpeercert(binary_form=True))
             if self._stopping.is_set():
                 return
-            session = Session(self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None)
+            session = Session(
+                self._service, self._accounts, self.faults, self.log, self._stopping, self._binding if tls else None, client, self.offers
+            )
             http.serve(sock, session.respond, self.log, self._stopping)
         except OSError:  # hung up, by either side; a failed TLS handshake is one too
             pass

@@ -34,10 +34,14 @@ class WinrsService:
             "Delete": self._delete,
         }
 
+    def serves(self, message: soap.Message) -> bool:
+        """Whether the resource of a message is of this kind."""
+        return message.resource.rstrip("/").lower() == soap.COMMAND_SHELL
+
     def answer(self, message: soap.Message, user: str) -> tuple[int, bytes]:
         """Do what the message asks for this principal. Returns HTTP status and envelope; a fault is an answer too (500)."""
         try:
-            if message.verb not in self._verbs or message.resource.rstrip("/").lower() != soap.COMMAND_SHELL:
+            if message.verb not in self._verbs:
                 raise soap.unsupported(message)
             return 200, soap.reply(message, self._verbs[message.verb](message, user))
         except soap.WsmanFault as fault:
@@ -120,3 +124,17 @@ class WinrsService:
     def _delete(self, message: soap.Message, user: str) -> str:
         self._shells.close(self._shell(message, user))
         return ""
+
+
+class Services:
+    """What one listener offers, by the resource that a message names."""
+
+    def __init__(self, *services: WinrsService) -> None:
+        self._services = services
+
+    def answer(self, message: soap.Message, user: str) -> tuple[int, bytes]:
+        """See WinrsService.answer."""
+        for service in self._services:
+            if service.serves(message):
+                return service.answer(message, user)
+        return 500, soap.fault(message.message_id, soap.unsupported(message))

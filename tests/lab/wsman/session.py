@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import threading
+from collections.abc import Collection
 
 from lab.wsman import soap
 from lab.wsman.accounts import Accounts
@@ -14,8 +15,8 @@ from lab.wsman.authentication import ConnectionAuthentication
 from lab.wsman.faults import Fault, Faults
 from lab.wsman.http import Request, Response
 from lab.wsman.log import RequestLog
-from lab.wsman.sealing import CONTENT_TYPE, BadSeal, is_sealed, seal, unseal
-from lab.wsman.service import WinrsService
+from lab.wsman.sealing import BadSeal, content_type, is_sealed, seal, unseal
+from lab.wsman.service import Services
 
 _SOAP_FAULTS = {"operation_timeout": soap.timed_out, "quota": soap.quota, "busy": soap.busy}
 
@@ -30,16 +31,26 @@ class Session:
         log: counters.
         stopping: set when the server ends (a hanging answer gives up).
         binding: channel binding data on TLS.
+        client: the account that the certificate of a client stands for; '' without one.
+        offers: the kinds of authentication that are switched on; None = all.
     """
 
     def __init__(
-        self, service: WinrsService, accounts: Accounts, faults: Faults, log: RequestLog, stopping: threading.Event, binding: bytes | None
+        self,
+        service: Services,
+        accounts: Accounts,
+        faults: Faults,
+        log: RequestLog,
+        stopping: threading.Event,
+        binding: bytes | None,
+        client: str = "",
+        offers: Collection[str] | None = None,
     ) -> None:
         self._service = service
         self._faults = faults
         self._log = log
         self._stopping = stopping
-        self._authentication = ConnectionAuthentication(accounts, binding)
+        self._authentication = ConnectionAuthentication(accounts, binding, client, offers)
 
     def respond(self, request: Request) -> Response:
         """The answer to one request of this connection."""
@@ -68,7 +79,7 @@ class Session:
         context = self._authentication.context
         if sealed and context is not None:
             try:
-                body = unseal(context, body)
+                body = unseal(context, self._authentication.scheme, body)
             except BadSeal:
                 return Response(400, close=True)
         try:
@@ -94,7 +105,8 @@ class Session:
     def _envelope(self, status: int, envelope: bytes, sealed: bool) -> Response:
         context = self._authentication.context
         if sealed and context is not None:
-            return Response(status, seal(context, envelope), CONTENT_TYPE)
+            scheme = self._authentication.scheme
+            return Response(status, seal(context, scheme, envelope), content_type(scheme, envelope))
         return Response(status, envelope)
 
     @staticmethod

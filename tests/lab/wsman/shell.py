@@ -35,10 +35,18 @@ class RemoteCommand:
         console_stdin: WINRS_CONSOLEMODE_STDIN: standard input is a console and nothing the client sends is seen.
         cancelled: set by Signal (terminate, ctrl_c, ctrl_break), by Delete of the shell, when it times out, and by the end of the server.
         lifetime: ends at the same time; what the evaluator does in its thread depends on it.
+        way: how it came here: 'winrs' and 'ssh' run a command line in a process of its own, 'psrp' a script inside a process that is there already.
+        script: the script of a runspace ('psrp'); None where the command line says what runs.
+        processes: how many process starts it takes (a default shell that is PowerShell starts a second one).
+        shell: the life of the shell, runspace or session that it belongs to.
     """
 
+    way = "winrs"
+    script: str | None = None
+    processes = 1
+
     def __init__(self, line: str, user: str, environment: dict[str, str], codepage: int, console_stdin: bool,
-                 record: Callable[[bytes], None] | None = None) -> None:  # fmt: skip
+                 record: Callable[[bytes], None] | None = None, shell: Lifetime | None = None) -> None:  # fmt: skip
         self.line = line
         self.user = user
         self.environment = environment
@@ -46,6 +54,7 @@ class RemoteCommand:
         self.console_stdin = console_stdin
         self.cancelled = threading.Event()
         self.lifetime = Lifetime()
+        self.shell = shell or Lifetime()
         self._record = record
         self._changed = threading.Condition()
         self._input = bytearray()
@@ -165,6 +174,8 @@ class Shell:
     used: float = field(default_factory=time.monotonic)
     waiting: int = 0  # Receives that are being answered: a shell that somebody listens to is not idle
     commands: dict[str, RemoteCommand] = field(default_factory=dict)
+    lifetime: Lifetime = field(default_factory=Lifetime)
+    runspaces: object = None  # of a shell that is a runspace pool (lab.psrp)
 
 
 def _new_id() -> str:
@@ -184,11 +195,20 @@ class Shells:
         #: seconds for shells whose client names none; None: DEFAULT_IDLE_SECONDS
         self.idle_seconds: float | None = None
 
-    def open(self, owner: str, user: str, environment: dict[str, str], codepage: int, idle_seconds: float | None = None) -> Shell:
-        """Make a shell; it ends after `idle_seconds` without a request (None: as the listener is set up)."""
+    def open(
+        self,
+        owner: str,
+        user: str,
+        environment: dict[str, str],
+        codepage: int,
+        idle_seconds: float | None = None,
+        shell_id: str | None = None,
+    ) -> Shell:
+        """Make a shell; it ends after `idle_seconds` without a request (None: as the listener is set up). A client may choose its identifier."""
         if idle_seconds is None:
             idle_seconds = self.idle_seconds
-        shell = Shell(_new_id(), owner, user, environment, codepage, DEFAULT_IDLE_SECONDS if idle_seconds is None else idle_seconds)
+        seconds = DEFAULT_IDLE_SECONDS if idle_seconds is None else idle_seconds
+        shell = Shell((shell_id or _new_id()).upper(), owner, user, environment, codepage, seconds)
         with self._lock:
             self._shells[shell.shell_id] = shell
         self._log.count(shells_opened=1)
@@ -228,6 +248,7 @@ class Shells:
             shell.commands.clear()
         for command in commands:
             command.cancel(remove=True)
+        shell.lifetime.kill()
         if removed:
             self._log.count(shells_closed=1)
 
@@ -235,15 +256,31 @@ class Shells:
         """Start a command in a thread of its own. Returns its identifier."""
         entry = self._log.command(shell.user, line, shell.environment)
         command = RemoteCommand(
-            line, shell.user, dict(shell.environment), shell.codepage, console_stdin, lambda data: self._log.stdin(entry, data)
+            line,
+            shell.user,
+            dict(shell.environment),
+            shell.codepage,
+            console_stdin,
+            lambda data: self._log.stdin(entry, data),
+            shell.lifetime,
         )
-        command_id = _new_id()
-        thread = threading.Thread(target=self._run, args=(command,), name="wsman command", daemon=True)
+        command_id = self.add(shell, command)
+        self.begin(command)
+        return command_id
+
+    def add(self, shell: Shell, command: RemoteCommand, command_id: str | None = None) -> str:
+        """Let a command belong to a shell; it does not run yet. Returns its identifier, which a client may have chosen."""
+        command_id = (command_id or _new_id()).upper()
         with self._lock:
             shell.commands[command_id] = command
+        return command_id
+
+    def begin(self, command: RemoteCommand) -> None:
+        """Run a command in a thread of its own."""
+        thread = threading.Thread(target=self._run, args=(command,), name=f"{command.way} command", daemon=True)
+        with self._lock:
             self._threads.add(thread)
         thread.start()
-        return command_id
 
     def command(self, shell: Shell, command_id: str) -> RemoteCommand:
         """The command of this identifier. Raises the unknown command fault."""

@@ -18,6 +18,7 @@ SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 WSMAN_FAULT = "http://schemas.microsoft.com/wbem/wsman/1/wsmanfault"
 WMI_ERROR = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/MSFT_WmiError"
 COMMAND_SHELL = SHELL + "/cmd"  # the resource of WinRS shells
+POWERSHELL = "http://schemas.microsoft.com/powershell"  # the resources of runspaces begin with it, and it is the namespace of creationXml
 FAULT_ACTION = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
 
 _VERBS = {
