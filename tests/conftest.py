@@ -9,16 +9,17 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import connections
 import pytest
-from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLES, MakeEstate
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE_ROW, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
 _RAN_WITH = "scripts_with"
 _ran: collections.Counter[str] = collections.Counter()
+_tables: dict[str, list[list[str]]] = {}
 
 
 @pytest.fixture(scope="session", params=["fakes", "powershell"])
@@ -67,9 +68,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count what ran with what; a skipped test has not run."""
-    if report.when == "call" and not report.skipped:
-        _ran.update(str(value) for name, value in report.user_properties if name == _RAN_WITH)
+    """Count what ran with what, and keep the rows of tables; a skipped test has not run."""
+    if report.when != "call" or report.skipped:
+        return
+    for name, value in report.user_properties:
+        if name == _RAN_WITH:
+            _ran[str(value)] += 1
+        elif name == TABLE_ROW:
+            title, columns, cells = cast("tuple[str, list[str], list[str]]", value)
+            _tables.setdefault(title, [columns]).append(cells)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -79,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
-    for title, rows in TABLES.items():
+    for title, rows in _tables.items():
         write(title)
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in [rows[0], *sorted(rows[1:])]:
