@@ -9,15 +9,17 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import connections
 import pytest
-from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, MakeEstate
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE_ROW, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
+_RAN_WITH = "scripts_with"
 _ran: collections.Counter[str] = collections.Counter()
+_tables: dict[str, list[list[str]]] = {}
 
 
 @pytest.fixture(scope="session", params=["fakes", "powershell"])
@@ -56,15 +58,25 @@ def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
         assert failures == []
 
 
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Count what ran with what; a skipped test has not run."""
-    if call.when != "call" or (call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)):
-        return
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note with what a test runs: the note travels with its report from a worker to the process that counts."""
     fixtures = getattr(item, "fixturenames", ())
     if "scripts_with" in fixtures:
-        _ran[item.callspec.params["scripts_with"]] += 1  # type: ignore[attr-defined]
+        item.user_properties.append((_RAN_WITH, item.callspec.params["scripts_with"]))  # type: ignore[attr-defined]
     elif "powershell" in fixtures:
-        _ran["powershell"] += 1
+        item.user_properties.append((_RAN_WITH, "powershell"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what ran with what, and keep the rows of tables; a skipped test has not run."""
+    if report.when != "call" or report.skipped:
+        return
+    for name, value in report.user_properties:
+        if name == _RAN_WITH:
+            _ran[str(value)] += 1
+        elif name == TABLE_ROW:
+            title, columns, cells = cast("tuple[str, list[str], list[str]]", value)
+            _tables.setdefault(title, [columns]).append(cells)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -74,6 +86,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
+    for title, rows in _tables.items():
+        write(title)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in [rows[0], *sorted(rows[1:])]:
+            write("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     measure = Path(POWERSHELL).with_name("pwsh-coverage") if POWERSHELL else None
     if measure is None or not measure.exists() or not _ran["powershell"]:
         return

@@ -12,6 +12,7 @@ from typing import Any
 
 import ldap3
 import pytest
+from loopback import own_address
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions
@@ -30,17 +31,19 @@ _PASSWORD_NUMBERS = {0x9005A: "(password)", 0x9007D: "(password)"}
 
 
 @contextmanager
-def running_directory(address: str) -> Iterator[SambaDirectory]:
-    """A freshly seeded domain controller; the test is skipped where Samba is not installed."""
+def running_directory(host: int) -> Iterator[SambaDirectory]:
+    """A freshly seeded domain controller on this address of our own network; the test is skipped where Samba is not installed."""
     cache = default_cache()
     cache.mkdir(parents=True, exist_ok=True)
-    directory = SambaDirectory(cache / "directory", make_authority(cache / "authority"), address)
+    directory = SambaDirectory(cache / "directory", make_authority(cache / "authority"), own_address(host))
     try:
         directory.start()
     except SambaMissing as error:
         pytest.skip(str(error))
-    yield directory
-    directory.stop()
+    try:
+        yield directory
+    finally:
+        directory.stop()
 
 
 def options(samba: SambaDirectory, **changes: Any) -> DirectoryOptions:

@@ -30,7 +30,9 @@ def run(
     begin: float, kind: str = "import", directory: bool = True, result: str = "success", seconds: float = 5, full: bool = False, **more: Any
 ) -> Run:
     """A run; one that goes on has no end."""
-    profile = "Export" if kind == "export" else f"{'Full' if full else 'Delta'} {_WORDS[kind]}"
+    profile = {"export": "Export", "other": "Lauf", "confirmation": "Confirming Import"}.get(
+        kind
+    ) or f"{'Full' if full else 'Delta'} {_WORDS[kind]}"
     ended = None if result == "in-progress" else at(begin + seconds)
     identifier = "ad" if directory else "cloud"
     values = {"connector": identifier, "connector_id": identifier, "on_directory": directory, "profile": profile, "kind": kind}

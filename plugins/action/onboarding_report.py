@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -20,6 +21,9 @@ from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._run i
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._verdict import judge_people, summarise
 
 display = Display()
+
+#: callbacks that write standard output for people
+_FOR_PEOPLE = ("default", "minimal", "oneline", "yaml", "debug", "dense", "selective", "unixy", "diy")
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "people": {"type": "list", "elements": "dict", "required": True},
@@ -66,8 +70,10 @@ class ActionModule(ActionBase):
         report = {
             "written_at": written_at, "check_mode": check_mode, "run": run, "summary": summary, "faults": params["faults"], "people": verdicts,
         }  # fmt: skip
+        # Where standard output is a document of a callback's own (json, AWX), a table in it would break it.
+        beside = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rsplit(".", 1)[-1] not in _FOR_PEOPLE
         for line in as_screen(report):
-            display.display(line)
+            display.display(line, stderr=beside)
         prediction = " (check mode: a prediction)" if check_mode else ""
         result: dict[str, Any] = {
             "changed": False,
@@ -87,7 +93,7 @@ class ActionModule(ActionBase):
                     )
                 contents = {".json": as_json(report), ".csv": as_csv(verdicts, params["csv_separator"])}
                 result["files"] = write_files(folder, f"onboarding-{now:%Y%m%dT%H%M%SZ}", contents)
-                display.display(f"Report files: {', '.join(result['files'])}")
+                display.display(f"Report files: {', '.join(result['files'])}", stderr=beside)
             except HybridIdentityError as error:
                 result.update(error.as_result())
         return result

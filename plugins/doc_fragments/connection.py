@@ -82,8 +82,9 @@ requirements:
   - "pywinrm >= 0.5.0 with O(server), with C(pywinrm[kerberos]) or C(pywinrm[credssp]) for these; without it, what the connection plugin needs"
 notes:
   - The account needs the right to remote (a member of C(Remote Management Users), or a local administrator) and has to be
-    a member of C(ADSyncOperators) or C(ADSyncAdmins) on the sync server.
-  - The run history refuses network logons. An account that may register a scheduled task on the server reads it in a
+    a member of C(ADSyncOperators) or C(ADSyncAdmins) on the sync server (on DirSync, of C(MIISOperators) or C(MIISAdmins)).
+  - Windows PowerShell 3.0 is the least that the sync server needs to have.
+  - From Azure AD Connect 1.4.18 on the run history refuses network logons. An account that may register a scheduled task on the server reads it in a
     one-shot task; without that right results rest on the event log, and a warning says so.
 """
 
@@ -93,7 +94,10 @@ options:
     description:
       - Which sync engine the server runs. V(auto) finds out.
       - V(connect) is Azure AD Connect 1.1 and later, and Microsoft Entra Connect Sync.
+      - V(aadsync) is AAD Sync and Azure AD Connect 1.0, which a scheduled task and an executable drive.
+      - V(dirsync) is DirSync from build 6862 on, V(dirsync_legacy) every earlier one.
+      - Another engine than the one that is named fails with C(not_a_sync_server).
     type: str
     default: auto
-    choices: [auto, connect]
+    choices: [auto, connect, aadsync, dirsync, dirsync_legacy]
 """

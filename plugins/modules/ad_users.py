@@ -241,6 +241,9 @@ accounts:
       description: Its security identifier (objectSid).
       type: str
       sample: S-1-5-21-1004336348-1177238915-682003330-1104
+    enabled:
+      description: Whether the account is enabled; null where that is not known.
+      type: bool
     source_anchor:
       description: The anchor by which Entra ID knows the person.
       type: str

@@ -50,7 +50,7 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - sync_server.blocked_by is none
-      - not sync_server.scheduler.staging
+      - sync_server.scheduler.staging is false
     fail_msg: "{{ sync_server.msg }}"
 
 - name: From localhost
@@ -86,7 +86,9 @@ services:
   type: dict
   sample: {ADSync: running}
 scheduler:
-  description: The scheduler, null if it could not be read. Times are in UTC on this machine's clock, intervals in seconds.
+  description:
+    - The scheduler, null if it could not be read. Times are in UTC on this machine's clock, intervals in seconds.
+    - The keys are the same on every engine, null where an engine has no such thing or where it cannot be read.
   returned: success
   type: dict
   contains:
@@ -100,7 +102,7 @@ scheduler:
       description: Whether the server is in staging mode.
       type: bool
     in_progress:
-      description: Whether a cycle runs.
+      description: Whether a cycle runs; null where the engine has no flag for it.
       type: bool
     busy_connectors:
       description: Names of the connectors that run at the moment.
@@ -149,7 +151,11 @@ problems:
   returned: success
   type: dict
 clock_skew:
-  description: How many seconds the clock of the sync server is ahead of this machine's.
+  description: How many seconds the clock of the sync server is ahead of this machine's, the middle of what the exchanges allow.
+  returned: success
+  type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way. Decisions use the safe end.
   returned: success
   type: float
 failure_reason:

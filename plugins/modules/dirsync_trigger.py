@@ -55,6 +55,11 @@ options:
     description:
       - Instead of O(since), how old (in seconds) the last covering cycle may be.
     type: int
+  ticket:
+    description:
+      - The key RV(ticket) of an earlier result, to follow that very start to its end and judge it. Nothing is started.
+      - With O(wait=false) a first task starts cycles on many servers without holding a fork for each; a second one follows.
+    type: dict
   min_interval:
     description:
       - Refuse to start a cycle when the last one began less than so many seconds ago (RV(failure_reason=too_soon)).
@@ -71,9 +76,11 @@ options:
   on_staging:
     description:
       - What to do on a server in staging mode, where a cycle imports and synchronises but exports nothing.
+      - V(skip) passes the host over, so that a play over the group of all sync servers acts on the active one alone.
+        Only where staging mode was really read.
     type: str
     default: refuse
-    choices: [refuse, proceed]
+    choices: [refuse, proceed, skip]
   on_disabled:
     description:
       - What to do when the scheduler is switched off. Somebody did that on purpose.
@@ -81,6 +88,14 @@ options:
     type: str
     default: refuse
     choices: [refuse, proceed]
+  on_retired:
+    description:
+      - What to do on a version of the product that the cloud refuses by now (RV(support=refused)).
+      - V(warn) goes on and says so. Success then needs the result of this cycle's export, from the run history or from its event.
+      - V(refuse) fails before anything is started (RV(failure_reason=engine_unsupported)).
+    type: str
+    default: warn
+    choices: [warn, refuse]
 seealso:
   - module: hybrid.identity.dirsync_info
   - name: Microsoft Entra Connect Sync scheduler
@@ -111,6 +126,15 @@ EXAMPLES = r"""
     authentication: kerberos
   delegate_to: localhost
 
+- name: Start cycles on many servers without waiting
+  hybrid.identity.dirsync_trigger:
+    wait: false
+  register: started
+
+- name: Follow them to their end
+  hybrid.identity.dirsync_trigger:
+    ticket: "{{ started.ticket }}"
+
 - name: After a change of scope, and object errors count
   hybrid.identity.dirsync_trigger:
     type: full
@@ -134,13 +158,20 @@ version:
   returned: when the engine could be asked
   type: str
   sample: 2.6.92.0
+support:
+  description:
+    - Whether the cloud takes this version, by this machine's clock - V(supported), V(refused), or V(unknown) where the version could not be read.
+    - DirSync and AAD Sync are refused since 1 April 2021, Azure AD Connect 1.x since 1 October 2023, Entra Connect Sync below 2.5.79.0 since 1 October 2026.
+  returned: when the engine could be asked
+  type: str
+  sample: supported
 sync:
   description: The cycle that covers the moment. Times are in UTC, on this machine's clock.
   returned: when the engine could be asked
   type: dict
   contains:
     type:
-      description: V(delta) or V(full), as asked for.
+      description: V(delta) or V(full), as asked for; V(full) also where the server makes a full cycle of the next one by itself.
       type: str
     since:
       description: The moment that had to be covered.
@@ -148,12 +179,14 @@ sync:
     ownership:
       description:
         - Whose cycle it was. V(own) - started by this task. V(foreign) - by somebody else.
-        - V(unconfirmed) - the connection was lost during the start, so it cannot be told.
+        - V(unconfirmed) - it cannot be told, because the connection was lost during the start, or because the engine does not say
+          whether it took a start.
       type: str
     state:
       description:
         - How far it is known to have come. V(started) - the engine accepted the start. V(confirmed) - it was seen running.
         - V(finished) - it has ended. V(verified) - its results were read and judged.
+        - An engine without a flag for running cycles has ended one when its runs have ended and it has been idle for five seconds.
       type: str
     requested_at:
       description: When the start was asked for.
@@ -216,14 +249,27 @@ changes:
     import: {add: 12, update: 0, delete: 0, failed: 0}
     export: {add: 12, update: 0, delete: 0, failed: 0}
 evidence:
-  description: Where the statements come from - V(scheduler), V(events), V(run_history).
+  description:
+    - Where the statements come from - V(scheduler), V(process), V(events), V(run_history) (the module's cmdlet), V(wmi) (the provider of older engines).
   returned: when the engine could be asked
   type: list
   elements: str
 clock_skew:
-  description: How many seconds the clock of the sync server is ahead of this machine's.
+  description: How many seconds the clock of the sync server is ahead of this machine's, the middle of what the exchanges allow.
   returned: when the engine could be asked
   type: float
+clock_uncertainty:
+  description: By how many seconds RV(clock_skew) may be wrong either way. Decisions use the safe end.
+  returned: when the engine could be asked
+  type: float
+ticket:
+  description: Plain data by which a later task follows this start, see O(ticket); null where none was sent.
+  returned: when the engine could be asked
+  type: dict
+skip_reason:
+  description: V(staging) where the host was passed over (O(on_staging=skip)), else null.
+  returned: always
+  type: str
 failure_reason:
   description: A stable word for the reason of a failure; V(none) as null when there is none.
   returned: always

@@ -22,7 +22,7 @@ EACH = 8
 
 @pytest.fixture(scope="module")
 def samba() -> Iterator[SambaDirectory]:
-    with running_directory("127.0.0.71") as directory:
+    with running_directory(71) as directory:
         yield directory
 
 

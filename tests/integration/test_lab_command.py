@@ -14,6 +14,7 @@ from pathlib import Path
 
 import procedures
 import pytest
+from loopback import own_address
 
 from lab.directory_template import SambaMissing, require_samba
 
@@ -104,7 +105,7 @@ def test_whole_estate_starts_quickly_and_leaves_nothing(tmp_path: Path) -> None:
         pytest.skip(str(error))
     times = []
     for _round in range(2):
-        lab = _lab(tmp_path, "up", "--directory-address", "127.0.0.62")
+        lab = _lab(tmp_path, "up", "--directory-address", own_address(62))
         times.append(_until_ready(lab))
         family = _family(lab.pid)
         megabytes = _memory(family)

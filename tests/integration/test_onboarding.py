@@ -15,6 +15,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import POWERSHELL
+from loopback import own_address
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryOptions
 from lab.directory import SambaMissing
@@ -29,7 +30,7 @@ PASSWORD = "W3lcome.to-the-tests"
 
 @pytest.fixture
 def estate() -> Iterator[Estate]:
-    chosen = Estate(EstateOptions(directory_address="127.0.0.63", cycle_seconds=1.0, powershell=POWERSHELL or "none"))
+    chosen = Estate(EstateOptions(directory_address=own_address(63), cycle_seconds=1.0, powershell=POWERSHELL or "none"))
     try:
         chosen.start()
     except SambaMissing as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import procedures
 import pytest
+from loopback import own_address
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory, DirectoryOptions
 from lab.directory import SambaMissing
@@ -27,7 +28,7 @@ HEAD = "given_name;surname;upn;mail;manager;groups;licenses\n"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Estate]:
-    chosen = Estate(EstateOptions(directory_address="127.0.0.64", cycle_seconds=0.5, powershell="none"))
+    chosen = Estate(EstateOptions(directory_address=own_address(64), cycle_seconds=0.5, powershell="none"))
     try:
         chosen.start()
     except SambaMissing as error:

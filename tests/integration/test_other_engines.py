@@ -18,12 +18,15 @@ from lab.control import Control
 from lab.engines import ENGINES
 
 _OLD = [name for name in ENGINES if name != "connect"]
+_WITHOUT_FLAG = ("connect-1.1.105", "connect-1.1.281", "connect-1.1.380")
 
 
 def _probe(estate: Any) -> Any:
     shell = procedures.open_shell(estate)
     try:
-        return shell.call("probe", _connect_scripts.PROBE, {"history_seconds": 600}, timeout=60, repeatable=False).data
+        return shell.call(
+            "probe", _connect_scripts.PROBE, {"history_seconds": 600}, shape=lambda value, _where: value, timeout=60, repeatable=False
+        ).data
     finally:
         shell.close()
 
@@ -42,7 +45,8 @@ def test_an_estate_carries_any_engine(engine: str, make_estate: MakeEstate) -> N
         assert data["problems"]["scheduler"]["type"] == "System.Management.Automation.CommandNotFoundException"
     else:
         assert data["version"] == version
-        assert (data["state"] is None) == (engine == "connect-1.1.105"), "no run status before 1.1.130"
+        assert data["state"] is not None
+        assert (data["state"]["in_progress"] is None) == (engine in _WITHOUT_FLAG), "no SyncCycleInProgress before 1.1.443"
 
 
 def test_a_running_lab_can_be_told_of_the_faults_of_its_engine(make_estate: MakeEstate, tmp_path: Any) -> None:

@@ -93,6 +93,8 @@ def test_a_call_that_does_not_end_is_given_up(make_estate: MakeEstate) -> None:
         "confirm_seconds": 1,
         "stop_when_active": False,
         "idle_seconds": 0,
+        "quiet_seconds": 5,
+        "wmi": False,
         "active": True,
         "next_start": None,
     }

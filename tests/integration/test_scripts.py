@@ -33,18 +33,26 @@ from lab.estate import ACCOUNTS, Estate, EstateOptions
 #: commands of the engine's module and functions of the envelope, which the checker cannot know
 _KNOWN = (
     "Get-ADSyncScheduler", "Get-ADSyncConnector", "Get-ADSyncConnectorRunStatus", "Get-ADSyncRunProfileResult", "Start-ADSyncSyncCycle",
-    "ConvertTo-ErrorObject", "Get-UtcText",
+    "Start-OnlineCoexistenceSync",
+    "ConvertTo-ErrorObject", "Get-UtcText", "Get-ADSyncAADPasswordSyncConfiguration", "Set-ADSyncAADPasswordSyncConfiguration",
+    "Add-ADSyncConnector", "Get-ADSyncPartitionPasswordSyncState", "Get-ADSyncAADCompanyFeature", "Get-ADSyncGlobalSettings",
+    "Get-ADSyncCSObject",
 )  # fmt: skip
 
 
-def test_every_script_is_understood_by_windows_powershell(powershell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["5.1", "3.0"])
+def test_every_script_is_understood_by_windows_powershell(target: str, powershell: str, tmp_path: Path) -> None:
+    """3.0 is what the servers of the older engines have; the scripts of the newest one reach them too, for they find out which it is."""
     checker = Path(powershell).with_name("pwsh-check")
     if not checker.exists():
         pytest.skip("this PowerShell comes without pwsh-check")
     known = tmp_path / "known.txt"
     known.write_text("\n".join(_KNOWN) + "\n")
     done = subprocess.run(
-        [checker, "--commands", known, *shipped_scripts.write_scripts(tmp_path)], capture_output=True, text=True, check=False
+        [checker, "--target", target, "--commands", known, *shipped_scripts.write_scripts(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 errors, 0 warnings" in done.stdout
@@ -52,6 +60,53 @@ def test_every_script_is_understood_by_windows_powershell(powershell: str, tmp_p
 
 def test_command_line_is_short_enough_even_when_encoded_twice() -> None:
     assert len(COMMAND_LINE) * 8 / 3 < 8191 / 3
+
+
+#: what the checker lets pass, and PowerShell 3.0, .NET Framework 4.0 or Windows Server 2008 R2 lack -> words
+_TOO_NEW = {
+    r"\]::new\(": "the static method new came with 5.0",
+    r"\.(Where|ForEach)\s*[({]": "the methods Where and ForEach came with 4.0",
+    r"\bStartType\b": "a service has its StartType since .NET 4.6.1",
+    r"\.HResult\b": "an exception's HResult is protected in .NET 4.0",
+    r"-ScheduledTask\w*\b": "the module ScheduledTasks came with Windows Server 2012",
+    r"\bGet-FileHash\b|\bExpand-Archive\b|\bConvertFrom-Csv\b.*-Path": "cmdlets of later versions",
+    r"\bclass\s+\w+\s*\{|\busing (namespace|module)\b|\benum\s+\w+\s*\{": "classes came with 5.0",
+}
+
+
+def test_no_script_uses_what_older_servers_lack() -> None:
+    """Every script: local route, envelope and bootstrap reach them too."""
+    for name, text in shipped_scripts.SCRIPTS.items():
+        code = re.sub(r"(?m)^\s*#.*$", "", text)
+        for pattern, words in _TOO_NEW.items():
+            assert not re.search(pattern, code), f"{name}: {words}"
+
+
+def test_the_list_of_what_is_too_new_finds_it() -> None:
+    samples = ["[X]::new(1)", "$a.Where({1})", "$a.ForEach{1}", "$s.StartType", "$e.HResult", "Register-ScheduledTask", "class A { }"]
+    for sample in samples:
+        assert any(re.search(pattern, sample) for pattern in _TOO_NEW), sample
+
+
+def test_an_older_powershell_runs_the_newest_scripts(powershell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWSH_CLAIM_VERSION", "3.0")
+    with Estate(EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=powershell, coverage=COVERAGE)) as estate:
+        result = procedures.trigger(estate)
+        assert (result["sync"]["ownership"], result["sync"]["state"]) == ("own", "verified")
+
+
+def test_powershell_2_gets_one_clear_sentence(powershell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can parse the bootstrap, says who it is, and runs nothing."""
+    monkeypatch.setenv("PWSH_CLAIM_VERSION", "2.0")
+    with Estate(EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=powershell, coverage=COVERAGE)) as estate:
+        result = procedures.trigger(estate)
+        assert result["failure_reason"] == "not_a_sync_server"
+        assert result["msg"] == (
+            "Windows PowerShell on the server is 2.0, and 3.0 is the least that can be driven. "
+            "Install Windows Management Framework 3.0 or later on it (5.1 where the system takes it)."
+        )
+        assert estate.host.processes_started == 1, "it is not asked again"
+        assert estate.sync.cycles == []
 
 
 def test_scripts_hold_no_time_and_no_words_of_the_server() -> None:
@@ -78,7 +133,15 @@ def _shape(value: Any) -> Any:
     return value
 
 
-LIMITS = {"seconds": 20, "step_ms": 50, "confirm_seconds": 2, "idle_seconds": 0, "stop_when_active": False}
+LIMITS = {
+    "seconds": 20,
+    "step_ms": 50,
+    "confirm_seconds": 2,
+    "idle_seconds": 0,
+    "stop_when_active": False,
+    "quiet_seconds": 1.0,
+    "wmi": False,
+}
 _LONG_NAME = "x" * 500
 
 
@@ -121,7 +184,7 @@ def _watch(estate: Estate, user: str = "svc-sync", **changes: Any) -> Any:
 
 def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
     directory = estate.sync.engine.connector(True)
-    threading.Thread(target=estate.sync.engine.run_profile, args=(directory, "Export", 0.6)).start()
+    threading.Thread(target=estate.sync.engine.run_profile, args=(directory, "Export", 2.0)).start()
     time.sleep(0.1)
     return _watch(estate, user)
 
@@ -211,6 +274,8 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "start, then no service": ({}, _start_and_lose_the_service),
     "probe, busy": ({}, _probe_a_busy_server),
     "runs, no connectors": ({}, _read_runs_without_connectors),
+    "watch, no service": ({"service_running": False}, _watch),
+    "watch, the service goes": ({}, lambda estate: (estate.sync.arm("com_error", cmdlet="Get-ADSyncScheduler", skip=1), _watch(estate, active=False))),
     "watch, idle": ({}, _watch),
     "watch, manual run": (DIRECT, _while_a_connector_runs),
     "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lab.aadsync import AadSyncOptions, AadSyncServer, aad_connect_1_0_options
 from lab.clock import Clock
 from lab.connect import FAULTS, Caller, ConnectOptions, ConnectServer
+from lab.connect.record import ServerRecord
 from lab.dirsync import DirSyncOptions, DirSyncServer, legacy_options
 from lab.fim import FIM_FAULTS
 from lab.old_connect import OldConnectOptions, OldConnectServer
@@ -27,6 +28,8 @@ class SyncServer(Protocol):
     events: Any
     windows: Any
     run_task: RunTask
+    record: ServerRecord
+    break_connection: Callable[[str, dict[str, Any]], None]
 
     @property
     def cycles(self) -> list[Any]:

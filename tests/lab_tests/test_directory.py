@@ -17,6 +17,7 @@ from pathlib import Path
 
 import ldap3
 import pytest
+from loopback import own_address
 
 from lab import directory_template
 from lab.certificates import make_authority
@@ -24,7 +25,7 @@ from lab.directory import DirectoryError, SambaDirectory, SambaMissing
 from lab.directory_seed import GROUPS, GROUPS_OU, MANAGER_DN, MANAGER_UPN, SERVICE_OU, STAFF_OU
 from lab.synchronisation import Changes, DirectoryObject
 
-ADDRESS = "127.0.0.58"
+ADDRESS, ELSEWHERE = own_address(58), own_address(59)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_a_foreign_cookie_is_refused(directory: SambaDirectory) -> None:
 
 
 def test_unreachable(cache: Path) -> None:
-    elsewhere = SambaDirectory(cache, make_authority(cache), "127.0.0.59")
+    elsewhere = SambaDirectory(cache, make_authority(cache), ELSEWHERE)
     with pytest.raises(ConnectionError):
         elsewhere.connector_reader().read_changes(None, True)
 
@@ -176,7 +177,7 @@ def test_an_address_in_use_is_said(directory: SambaDirectory, cache: Path) -> No
 def test_samba_missing_names_the_packages(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_template, "SAMBA", cache / "no-samba")
     with pytest.raises(SambaMissing, match="samba-ad-provision"):
-        SambaDirectory(cache, make_authority(cache), "127.0.0.59").start()
+        SambaDirectory(cache, make_authority(cache), ELSEWHERE).start()
 
 
 def test_a_port_that_may_not_be_used_is_said(directory: SambaDirectory, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,12 +186,12 @@ def test_a_port_that_may_not_be_used_is_said(directory: SambaDirectory, cache: P
 
     monkeypatch.setattr(socket.socket, "bind", refused)
     with pytest.raises(SambaMissing, match="CAP_NET_BIND_SERVICE"):
-        SambaDirectory(cache, make_authority(cache), "127.0.0.59").start()
+        SambaDirectory(cache, make_authority(cache), ELSEWHERE).start()
 
 
 def test_a_second_start_is_quick_and_begins_from_the_seeds(directory: SambaDirectory, admin: ldap3.Connection, cache: Path) -> None:
     _add_user(admin, "not.there.later")
-    other = SambaDirectory(cache, make_authority(cache), "127.0.0.59")
+    other = SambaDirectory(cache, make_authority(cache), ELSEWHERE)
     began = time.monotonic()
     other.start()
     took = time.monotonic() - began
@@ -206,7 +207,7 @@ _KILLED = """
 import os, signal, sys
 from lab.certificates import make_authority
 from lab.directory import SambaDirectory
-directory = SambaDirectory(sys.argv[1], make_authority(sys.argv[1]), "127.0.0.59")
+directory = SambaDirectory(sys.argv[1], make_authority(sys.argv[1]), sys.argv[2])
 directory.start()
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -214,12 +215,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_the_controller_dies_with_a_killed_parent(directory: SambaDirectory, cache: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", _KILLED, str(cache)], env=environment, capture_output=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(cache), ELSEWHERE], env=environment, capture_output=True, timeout=60, check=False
+    )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     until = time.monotonic() + 5
     while time.monotonic() < until:
         try:
-            socket.create_connection(("127.0.0.59", 636), 0.2).close()
+            socket.create_connection((ELSEWHERE, 636), 0.2).close()
         except OSError:
             break
         time.sleep(0.02)

@@ -134,9 +134,8 @@ def _before(server: ConnectServer, scenario: Scenario) -> float | None:
     began = time.time()
     for what, details in scenario.history:
         if what == "profiles":
-            for profile in details["profiles"]:
-                cloud = profile == "Export"
-                server.engine.run_profile(server.engine.connector(not cloud), profile, 0.1)
+            for profile, directory in details["steps"]:
+                server.engine.run_profile(server.engine.connector(directory), profile, 0.03)
             continue
         if what == "stopped cycle":
             server.arm("cycle_stopped", **details)

@@ -210,12 +210,11 @@ def could_not_tidy(observed: Observed) -> bool:
     finish what had been begun.
     """
     wait_timeout = float(observed.scenario.params["wait_timeout"])
-    late = [one for one in observed.outcomes if one.returned - one.called >= wait_timeout - 1.0]
-    if any(one.stalled >= 0.5 for one in late):
+    if any(one.returned - one.called >= wait_timeout and one.stalled >= 0.5 for one in observed.outcomes):
         return True
     if not observed.struck:
         return False
     last = max(one.at for one in observed.struck)
     if any(at > last for at in observed.commands):
         return False
-    return observed.cut_off or bool(late)
+    return observed.cut_off or any(one.returned - one.called >= wait_timeout - 1.0 for one in observed.outcomes)

@@ -46,7 +46,7 @@ def row_of(observed: Observed, violations: list[Violation], *, details: bool) ->
         cycles=len(record.cycles),
         exports=sum(1 for run in record.runs if run.kind == "export" and run.did_its_work and not run.connector.is_directory),
         slowest=max(outcome.returned - outcome.called for outcome in observed.outcomes),
-        untidy=could_not_tidy(observed),
+        untidy=could_not_tidy(observed) and any(observed.left.values()),
         violations=tuple(violations),
         details=tuple(story(observed)) if violations or details else (),
     )
@@ -111,7 +111,7 @@ def summary(rows: list[Row], seconds: float) -> list[str]:
         f"{len(rows)} runs (seeds {seeds[0]} to {seeds[-1]}) in {seconds:.0f} s: {len(rows) - connection} over pywinrm, {connection} over the winrm "
         f"connection plugin; {powershell} with the scripts in PowerShell, {len(rows) - powershell} with their fakes; "
         f"{sum(row.starts for row in rows)} starts, {sum(row.cycles for row in rows)} cycles, {sum(row.exports for row in rows)} exports to the cloud; "
-        f"in {sum(row.untidy for row in rows)} runs the connection did not come back in time, so that nothing could be tidied up."
+        f"in {sum(row.untidy for row in rows)} runs something was left that nobody can be blamed for: the connection did not come back, or there was no time."
     )
     counts = collections.Counter(violation.kind for row in rows for violation in row.violations)
     lines.append("violations: " + (", ".join(f"{kind} {counts[kind]}" for kind in VIOLATIONS if counts[kind]) or "none"))

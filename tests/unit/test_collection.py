@@ -82,12 +82,16 @@ def test_failure_reasons_used_are_failure_reasons_documented() -> None:
         raise HybridIdentityError("weather", "It rains.")
 
 
-def test_troubleshooting_guide_is_up_to_date() -> None:
+@pytest.mark.parametrize(("tool", "page"), [("troubleshooting_guide", "guide_troubleshooting"), ("decision_table", "guide_decisions")])
+def test_written_pages_are_up_to_date(tool: str, page: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.path.insert(0, 'tools'); import troubleshooting_guide as t; print(t.guide(), end='')"],
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
-    assert done.stdout == (ROOT / "docs" / "docsite" / "rst" / "guide_troubleshooting.rst").read_text(encoding="utf-8")
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'tools'); import {tool} as t; print(t.guide(), end='')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (ROOT / "docs" / "docsite" / "rst" / f"{page}.rst").read_text()
 
 
 # -- the house

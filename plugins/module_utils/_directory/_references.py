@@ -216,7 +216,7 @@ def _is_primary(group: Entry, primary: str) -> bool:
 
 def _by(entries: Iterable[Entry], *attributes: str) -> list[dict[str, list[Entry]]]:
     """The entries by each of the attributes, in lower case."""
-    tables: list[dict[str, list[Entry]]] = [defaultdict(list) for _ in attributes]
+    tables: list[dict[str, list[Entry]]] = [defaultdict(list) for _attribute in attributes]
     for entry in entries:
         for attribute, table in zip(attributes, tables):
             if text := entry.text(attribute):

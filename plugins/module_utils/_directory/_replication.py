@@ -73,7 +73,7 @@ def link_times(values: Iterable[str]) -> dict[tuple[str, str], datetime]:
             changed = datetime.strptime(match["time"][:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
         except ValueError:
             continue
-        for dn in {match["dn"], html.unescape(match["dn"])}:
+        for dn in (match["dn"], html.unescape(match["dn"])):
             times[match["attribute"].lower(), dn.lower()] = changed
     return times
 

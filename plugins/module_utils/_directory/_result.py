@@ -9,6 +9,7 @@ from typing import Any, Sequence
 
 from .._timestamps import format_utc
 from ._faults import holds_password
+from ._half_made import DISABLED
 from ._plan import describe
 from ._row import Row
 
@@ -62,7 +63,17 @@ def _known(row: Row) -> dict[str, Any]:
         "object_guid": entry.guid if entry else None,
         "sid": entry.sid if entry else None,
         "source_anchor": entry.source_anchor if entry else None,
+        "enabled": _enabled(row),
     }
+
+
+def _enabled(row: Row) -> bool | None:
+    """Whether the account can be used, as it is known to be now or, for what was planned and not refused, will be; None where nobody knows."""
+    entry, plan = row.entry, row.plan
+    if plan is not None and plan.control is not None and not row.faults:
+        return None if row.failure is not None else not plan.control & DISABLED
+    flags = entry.text("userAccountControl") if entry else None
+    return None if entry is None or flags is None else not entry.number("userAccountControl") & DISABLED
 
 
 def _refused(row: Row) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _name_filters(account: DesiredAccount, name: str, *, derived: bool) -> list[
     if len(name) + _ADDITION <= COMMON_NAME:
         return [equals("cn", name), begins("cn", f"{name} (")]
     forms = forms_of(name, account.new_sam)
-    return [equals("cn", next(forms)) for _ in range(9)]
+    return [equals("cn", next(forms)) for _each in range(9)]
 
 
 def claim_faults(account: DesiredAccount, entry: Entry | None, index: Index) -> list[str]:

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 from ._contract import Engine
+from .aadsync import AadSyncEngine
 from .connect import ConnectEngine
+from .dirsync import DirSyncEngine
+from .dirsync_legacy import DirSyncLegacyEngine
 
-#: every engine that can be driven, the likeliest first: with engine=auto they are tried in this order
-ENGINES: tuple[Engine, ...] = (ConnectEngine(),)
+#: every engine that can be driven, the likeliest first: with engine=auto the first one looks what is installed
+ENGINES: tuple[Engine, ...] = (ConnectEngine(), AadSyncEngine(), DirSyncEngine(), DirSyncLegacyEngine())

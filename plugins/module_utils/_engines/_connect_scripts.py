@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The PowerShell of the connect engine. Thin: it reads and returns, decisions are made in Python. Private to the collection.
+"""The PowerShell of the connect engine. Private to the collection.
 
-Every script is a constant. Windows PowerShell 5.1 is the target; scripts see the functions of the call's envelope
-(ConvertTo-ErrorObject, Get-UtcText) because they run inside it.
+Scripts take one hashtable and return one hashtable; see _windows_scripts for what they may use. The first one also tells what else
+is installed, so that another engine is recognised without a call of its own.
 """
 
 from __future__ import annotations
+
+from ._fim_scripts import WMI
+from ._windows_scripts import EVENTS, SURVEY, TIMES
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
 _IMPORT = r"""
@@ -16,17 +19,9 @@ function Import-Engine {
 }
 """
 
-# The engine's times are UTC whatever their Kind says.
-_TIMES = r"""
-function Format-AsUtc($Moment) {
-    if ($null -eq $Moment) { return $null }
-    return [datetime]::SpecifyKind($Moment, [System.DateTimeKind]::Utc).ToString('o')
-}
-"""
-
-# The flag came with 1.1.443, the run status with 1.1.130.
+# The flag came with 1.1.443, the run status with 1.1.130; before, the WMI provider says what runs.
 _STATE = (
-    _TIMES
+    TIMES
     + r"""
 function Read-State {
     $scheduler = Get-ADSyncScheduler
@@ -44,6 +39,8 @@ function Read-State {
     if ($null -ne $scheduler.SyncCycleInProgress) { $state.in_progress = [bool]$scheduler.SyncCycleInProgress }
     if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
         $state.busy = @(Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName })
+    } elseif ($useWmi) {
+        try { $state.busy = @(Read-WmiBusy) } catch { $null = $_ }
     }
     $state.at = Get-UtcText
     return $state
@@ -72,7 +69,6 @@ function Read-Runs($Since) {
             $counts = @{}
             foreach ($counter in $counters) { if ([int]$step.$counter -ne 0) { $counts[$counter] = [int]$step.$counter } }
             $steps += @{
-                result = [string]$step.StepResult
                 counts = $counts
                 errors = [string]$step.SyncErrors
                 discovery = [string]$step.ConnectorDiscoveryErrors
@@ -93,39 +89,18 @@ function Read-Runs($Since) {
 }
 """
 
-# Providers are asked one by one: the name of one that does not exist fails the whole question. Besides errors, these are told in the
-# server's own words: runs that failed or had errors, sign-in and export that were refused, deletions that were held back.
+# Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer.
 _HISTORY = (
     _RUNS
+    + WMI
+    + EVENTS
     + r"""
-function Read-Events($Since) {
-    $telling = 0, 106, 109, 115, 116, 6000, 6012, 6100, 6105, 6110, 6126, 6127, 6801, 6803, 6900, 6941
-    $counts = @{}
-    $errors = @()
-    foreach ($provider in 'ADSync', 'Directory Synchronization') {
-        $filter = @{ LogName = 'Application'; ProviderName = $provider; StartTime = $Since.ToLocalTime() }
-        try { $found = @(Get-WinEvent -FilterHashtable $filter -MaxEvents 500 -ErrorAction Stop) } catch {
-            if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw }
-            continue
-        }
-        foreach ($event in $found) {
-            $id = [int]$event.Id -band 0xFFFF
-            $key = $provider + '/' + $id
-            $at = $event.TimeCreated.ToUniversalTime()
-            if (-not $counts.ContainsKey($key)) { $counts[$key] = @{ times = 0; last = $at.ToString('o') } }
-            $counts[$key].times++
-            if (($event.Level -le 2 -or $telling -contains $id) -and $errors.Count -lt 20) {
-                $text = [string]$event.Message
-                if ($text.Length -gt 400) { $text = $text.Substring(0, 400) }
-                $errors += @{ provider = $provider; id = $id; at = $at.ToString('o'); message = $text }
-            }
-        }
-    }
-    return @{ counts = $counts; errors = @($errors) }
-}
+$eventProviders = 'ADSync', 'Directory Synchronization'
+$useWmi = [bool]$p.wmi
 function Read-History($Since) {
-    $history = @{ at = Get-UtcText; runs = $null; events = $null; runs_error = $null; events_error = $null }
-    try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ }
+    $history = @{ at = Get-UtcText; source = 'run_history'; runs = $null; events = $null; runs_error = $null; events_error = $null }
+    if ($useWmi) { try { $history.runs = @(Read-WmiRuns $Since); $history.source = 'wmi' } catch { $history.wmi_error = ConvertTo-ErrorObject $_ } }
+    if ($null -eq $history.runs) { try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ } }
     try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
     return $history
 }
@@ -133,18 +108,27 @@ function Read-History($Since) {
 )
 
 # Returns when the engine is idle after it was active, when what was awaited did not begin or the next start moved, or when the slice is over.
-# A connector that runs by hand is activity, and no cycle.
+# A connector that runs by hand is activity, and no cycle. Without a flag an idle engine may be between two steps: there a rest has to last,
+# and what the history says of it is read at the end of the slice too. A look that fails ends it, and what was seen before
+# is told all the same.
 _WATCH = r"""
 function Watch-Engine($Limits, $Active, $NextStart, $Since) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $idle = $null
-    $seen = @{ active = $false; first_active = $null; idle_since = $null; history = $null }
+    $seen = @{ state = $null; active = $false; first_active = $null; idle_since = $null; history = $null; trouble = $null }
+    $looks = 0
     while ($true) {
-        $state = Read-State
+        try { $state = Read-State } catch {
+            if ($null -eq $seen.state) { throw }
+            $seen.trouble = ConvertTo-ErrorObject $_
+            break
+        }
         $seen.state = $state
+        $flagged = $null -ne $state.in_progress
         if ($state.in_progress -or $state.busy.Count -gt 0) {
             $Active = $true
             $idle = $null
+            $looks = 0
             $seen.idle_since = $null
             $seen.active = $true
             if ($state.in_progress -ne $false) {
@@ -152,17 +136,22 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
                 if ($Limits.stop_when_active) { break }
             }
         } else {
+            $looks++
             if ($null -eq $idle) {
                 $idle = $watch.Elapsed.TotalSeconds
                 $seen.idle_since = $state.at
             }
+            $rest = if ($flagged) { $Limits.idle_seconds } else { [math]::Max($Limits.idle_seconds, $Limits.quiet_seconds) }
             $over = $Active -or $state.next_start -ne $NextStart -or $watch.Elapsed.TotalSeconds -ge $Limits.confirm_seconds
-            if ($over -and ($watch.Elapsed.TotalSeconds - $idle) -ge $Limits.idle_seconds) {
-                $seen.history = Read-History ([datetime]::Parse($Since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal'))
+            if ($over -and ($flagged -or $looks -ge 3) -and ($watch.Elapsed.TotalSeconds - $idle) -ge $rest) {
+                $seen.history = Read-History (ConvertFrom-RoundTrip $Since)
                 break
             }
         }
-        if ($watch.Elapsed.TotalSeconds -ge $Limits.seconds) { break }
+        if ($watch.Elapsed.TotalSeconds -ge $Limits.seconds) {
+            if (-not $flagged -and $null -ne $idle) { $seen.history = Read-History (ConvertFrom-RoundTrip $Since) }
+            break
+        }
         Start-Sleep -Milliseconds $Limits.step_ms
     }
     return $seen
@@ -171,22 +160,17 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
 
 PROBE = (
     "param($p)"
+    + SURVEY
     + _IMPORT
     + _STATE
     + _CONNECTORS
     + _HISTORY
     + r"""
-$probe = @{ services = @{}; version = $null; problems = @{}; connectors = @(); state = $null; history = $null }
-foreach ($name in 'ADSync', 'FIMSynchronizationService', 'MSOnlineSyncScheduler', 'AADConnectProvisioningAgent') {
-    if (-not (Test-Path -LiteralPath ('HKLM:\SYSTEM\CurrentControlSet\Services\' + $name))) { continue }
-    $probe.services[$name] = $null
-    try { $probe.services[$name] = [int](Get-Service -Name $name -ErrorAction Stop).Status } catch { $probe.problems['services'] = ConvertTo-ErrorObject $_ }
-}
-if (-not $probe.services.ContainsKey('ADSync')) { return $probe }
-try {
-    $wizard = [string](Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Azure AD Connect' -Name WizardPath).WizardPath
-    $probe.version = [string](Get-Item -LiteralPath $wizard).VersionInfo.FileVersion
-} catch { $probe.problems['version'] = ConvertTo-ErrorObject $_ }
+$probe = @{ survey = $null; problems = @{}; connectors = @(); state = $null; history = $null }
+$probe.survey = Read-Survey $probe.problems
+if (-not $probe.survey.services.ContainsKey('ADSync')) { return $probe }
+$version = $probe.survey.wizard_version -as [version]
+$useWmi = $null -eq $version -or $version -lt [version]'1.4.18.0'
 try { Import-Engine } catch { $probe.problems['module'] = ConvertTo-ErrorObject $_; return $probe }
 try { $probe.state = Read-State } catch { $probe.problems['scheduler'] = ConvertTo-ErrorObject $_; return $probe }
 try {
@@ -197,7 +181,8 @@ return $probe
 """
 )
 
-# Once the start has been asked for, nothing may end the script before it has said so.
+# Once the start has been asked for, nothing may end the script before it has said so. A build without the flag may lose a start while
+# something runs without a word, so it is not asked then.
 START = (
     "param($p)"
     + _IMPORT
@@ -213,12 +198,13 @@ try {
     $started.trouble = ConvertTo-ErrorObject $_
     return $started
 }
+if ($null -eq $started.before.in_progress -and $started.before.busy.Count -gt 0) { return $started }
 $started.sent = $true
 $started.requested = Get-UtcText
 try { $started.result = [string](Start-ADSyncSyncCycle -PolicyType $p.policy -ErrorAction Stop).Result } catch { $started.refusal = ConvertTo-ErrorObject $_ }
 try {
     if ($null -ne $started.refusal) {
-        $started.watch = @{ state = Read-State; active = $false; first_active = $null; idle_since = $null; history = $null }
+        $started.watch = @{ state = Read-State; active = $false; first_active = $null; idle_since = $null; history = $null; trouble = $null }
     } else {
         $started.watch = Watch-Engine $p $false $started.before.next_start $started.requested
     }
@@ -242,17 +228,17 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 READ_RUNS = (
     "param($p)"
     + _IMPORT
-    + _TIMES
+    + TIMES
     + _CONNECTORS
     + _RUNS
     + r"""
 Import-Engine
-$runs = @(Read-Runs ([datetime]::Parse($p.since, [cultureinfo]::InvariantCulture, 'AdjustToUniversal')))
+$runs = @(Read-Runs (ConvertFrom-RoundTrip $p.since))
 $answer = @{ at = Get-UtcText; runs = $runs; connectors = @() }
 try { $answer.connectors = @(Read-Connectors) } catch { $answer.problem = ConvertTo-ErrorObject $_ }
 return $answer
 """
 )
 
-#: every script of this engine by name: tests hold the lab's fakes, the 5.1 checker and the coverage against this list
+#: every script of this engine by name: tests hold the lab's fakes, the checker of older PowerShells and the coverage against this list
 SCRIPTS = {"probe": PROBE, "start": START, "watch": WATCH, "read_runs": READ_RUNS}

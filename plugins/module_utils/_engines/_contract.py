@@ -22,8 +22,9 @@ from .._remote._shape import ServerTime
 class Run:
     """One run profile on one connector, a part of a cycle.
 
-    kind is import, synchronization, export or other; full says that it reads or evaluates everything; on_directory that
-    the connector is an AD connector. result is the engine's own string (success, completed-export-errors, stopped-...,
+    kind is import, synchronization, export, confirmation (an import that only reads back what was exported) or other; also
+    are the kinds of its further steps. full says that it reads or evaluates everything; on_directory that the connector is
+    an AD connector. account is who started it, where the engine tells. result is the engine's own string (success, completed-export-errors, stopped-...,
     no-start-..., in-progress). counts holds add, update, delete, failed; errors holds {dn, type, message} of single objects.
     """
 
@@ -39,6 +40,12 @@ class Run:
     ended: datetime | None
     counts: dict[str, int] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
+    also: tuple[str, ...] = ()
+    account: str | None = None
+
+    def does(self, kind: str) -> bool:
+        """Whether a step of it is of this kind."""
+        return kind == self.kind or kind in self.also
 
 
 @dataclass(frozen=True)
@@ -68,19 +75,21 @@ class EngineState:
     """A look at the engine at one moment.
 
     in_progress is None where the engine has no such flag; busy names the connectors that run; next_start is when the
-    engine means to start by itself; intervals are in seconds.
+    engine means to start by itself; intervals are in seconds. enabled, suspended, staging, next_type and intervals are None
+    where the engine has no such thing, or where it cannot be read. source is where the look comes from, as evidence.
     """
 
     at: datetime
     in_progress: bool | None
     busy: tuple[str, ...]
-    enabled: bool
-    suspended: bool
-    staging: bool
+    enabled: bool | None
+    suspended: bool | None
+    staging: bool | None
     next_start: ServerTime | None
-    next_type: str
-    allowed_interval: float
-    effective_interval: float
+    next_type: str | None
+    allowed_interval: float | None
+    effective_interval: float | None
+    source: str = "scheduler"
 
     @property
     def active(self) -> bool:
@@ -106,7 +115,7 @@ class History:
     """Runs and events since a moment. None: this way they cannot be read, and the problem says why.
 
     at: when they were read. local_may_help: the runs were refused in a way that the local route may get round.
-    connectors: what the engine has, where the same reading told it.
+    connectors: what the engine has, where the same reading told it. source: where the runs come from, as evidence.
     """
 
     at: datetime
@@ -116,6 +125,47 @@ class History:
     events: Events | None
     events_problem: str | None
     connectors: tuple[Connector, ...] = ()
+    source: str = "run_history"
+
+
+@dataclass(frozen=True)
+class DirSyncFolder:
+    """A folder of a DirSync installation: whether its module and its console file are there, and the version of its scheduler."""
+
+    path: str
+    module: bool
+    console_file: bool
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a server tells of its engine before anybody knows which one it has. Folders are without a closing backslash.
+
+    services: status by name (System.ServiceProcess.ServiceControllerStatus), None where it may not be read; only those that exist.
+    wizard_version: of the program that WizardPath names; wizard: whether there is such a value.
+    bin_folder: where miiserver.exe lies, by the service ADSync; engine_version: its version.
+    exe: DirectorySyncClientCmd.exe lies beside it. scheduler: the module has Get-ADSyncScheduler; None where that is not known.
+    dirsync: folders in which DirSync may lie, best first. bits: of the process that looked.
+    """
+
+    services: dict[str, int | None]
+    wizard: bool
+    wizard_version: str | None
+    bin_folder: str | None
+    engine_version: str | None
+    exe: bool
+    scheduler: bool | None
+    dirsync: tuple[DirSyncFolder, ...]
+    bits: int
+
+
+class OtherEngine(Exception):
+    """The server does not have the engine that was looked for; the survey says what it has."""
+
+    def __init__(self, survey: Survey) -> None:
+        super().__init__()
+        self.survey = survey
 
 
 @dataclass(frozen=True)
@@ -124,7 +174,8 @@ class Probe:
 
     support: supported, refused (by the cloud) or unknown, with a sentence in support_note. services maps a service to
     running, stopped or None (not readable). problems maps a part that could not be read to the reason. blocker is why no
-    cycle can be started here at all, as far as the engine itself is concerned.
+    cycle can be started here at all, as far as the engine itself is concerned. driver is the engine as this server has it;
+    warnings belong into every result.
     """
 
     at: datetime
@@ -138,13 +189,15 @@ class Probe:
     history: History | None
     problems: dict[str, str]
     blocker: HybridIdentityError | None
+    driver: Engine | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Watch:
     """What a slice of watching saw: the last look, the first one that saw a cycle, and the first of the idle ones at the end.
 
-    active: something was seen running, perhaps only a connector by hand. history was read after the last look, where that one was idle.
+    active: something was seen running, perhaps only a connector by hand. trouble: how a later look failed. history was read after the last look, where that one was idle.
     """
 
     state: EngineState
@@ -153,6 +206,7 @@ class Watch:
     idle_since: datetime | None
     history: History | None
     lead: ClockLead
+    trouble: CallFailure | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +226,8 @@ class Started:
     requested: when it was asked for. accepted: whether the engine said yes. refused: its refusal in one sentence.
     suspended: it was refused because the scheduler is suspended. before: the look just before. watch: what was seen
     afterwards, None where looking failed, and then trouble says how. proves_own: an engine that accepts a start while
-    another cycle runs, or says nothing, proves nothing by accepting.
+    another cycle runs, or says nothing, proves nothing by accepting. full: the cycle is a full one, whatever was asked for.
+    for_good: asking again is of no use. warnings belong into the result.
     """
 
     requested: datetime
@@ -182,24 +237,57 @@ class Started:
     watch: Watch | None
     trouble: CallFailure | None
     proves_own: bool = True
+    full: bool | None = None
+    for_good: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
     """One generation of the sync engine. Capabilities are attributes; nobody asks for the name to decide anything."""
 
-    name: str
-    can_run_full: bool
-    has_scheduler: bool
-    single_object: bool
-    #: seconds between cycles below which the vendor gives no support
-    min_interval: int
-    #: direct: history is read in the network logon; local: it may take the local route; none: there is no history
-    history_route: str
-    #: what a cycle consists of, in its order
-    plan: Sequence[Step]
+    @property
+    def name(self) -> str:
+        """As the option engine has it."""
 
-    def probe(self, shell: RemoteShell, *, history_seconds: float) -> Probe:
-        """Look at everything, change nothing. Raises HybridIdentityError only when there is no such engine on this server."""
+    @property
+    def can_run_full(self) -> bool:
+        """Whether it knows full cycles."""
+
+    @property
+    def has_scheduler(self) -> bool:
+        """Whether it starts cycles by itself in a way that can be read."""
+
+    @property
+    def single_object(self) -> bool:
+        """Whether it synchronises single objects."""
+
+    @property
+    def min_interval(self) -> int:
+        """Seconds between cycles below which the vendor gives no support."""
+
+    @property
+    def history_route(self) -> str:
+        """direct: history is read in the network logon; local: it may take the local route; none: there is no history."""
+
+    @property
+    def plan(self) -> Sequence[Step]:
+        """What a cycle consists of, in its order."""
+
+    def recognises(self, survey: Survey) -> bool:
+        """Whether a server with this survey has this engine."""
+
+    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None) -> Probe:
+        """Look at everything, change nothing.
+
+        Args:
+            survey: what is known of the server; None where nobody has looked at it yet.
+
+        Raises:
+            OtherEngine: there is no such engine on this server.
+        """
+
+    def lost_start(self, *, full: bool) -> str | None:
+        """What a start whose answer was lost may have left on the server, in one sentence."""
 
     def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
         """Start a cycle once and follow it for a slice, or only until it is seen running. Never repeated by the transport.

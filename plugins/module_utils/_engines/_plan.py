@@ -15,3 +15,11 @@ SCHEDULER_CYCLE = (
     Step("export", on_directory=False, carries=True),
     Step("export", on_directory=True, carries=False),
 )
+#: DirSync writes to AD in hybrid set-ups only, and imports and synchronises the cloud's side first in one run. No source lists its profiles;
+#: these are the steps without which nothing can have been carried, and the cloud's own import.
+DIRSYNC_CYCLE = (
+    Step("import", on_directory=True, carries=True),
+    Step("import", on_directory=False, carries=False),
+    Step("synchronization", on_directory=True, carries=True),
+    Step("export", on_directory=False, carries=True),
+)

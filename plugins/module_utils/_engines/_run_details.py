@@ -36,15 +36,23 @@ _COUNTERS: dict[str, dict[str, tuple[str, ...]]] = {
 
 #: elements inside a faulty object -> what they say of it
 _WORDS = {"error-type": "type", "error-literal": "message", "error-message": "message", "cd-error": "message"}
+#: an object whose name is an element inside it, and no attribute (errors of an import)
+_NAMED_INSIDE = "ma-object-error"
 
 
-def step_counts(steps: Iterable[dict[str, int]], kind: str) -> dict[str, int]:
-    """The counters of all steps of a run, summed: add, update, delete, failed; all four keys, always."""
+def step_counts(steps: Iterable[dict[str, int]], kinds: Iterable[str]) -> dict[str, int]:
+    """The counters of all steps of a run, summed: add, update, delete, failed; all four keys, always.
+
+    Args:
+        steps: counters by name, as the module has them (StageAdd) or as the run history's XML has them (stage-add).
+        kinds: what the run does.
+    """
+    wanted = {counter: words for kind in kinds for counter, words in _COUNTERS.get(kind, {}).items()}
     counts = {"add": 0, "update": 0, "delete": 0, "failed": 0}
     for step in steps:
-        for counter, words in _COUNTERS.get(kind, {}).items():
-            for word in words:
-                counts[word] += int(step.get(counter) or 0)
+        for counter, number in step.items():
+            for word in wanted.get("".join(part[:1].upper() + part[1:] for part in counter.split("-")), ()):
+                counts[word] += int(number or 0)
     return counts
 
 
@@ -95,13 +103,15 @@ class _ErrorReader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rsplit(":", 1)[-1]
         self._word, self._characters = (_WORDS.get(name)), []
-        if "dn" not in attributes:
+        if name == "dn":
+            self._word = "dn"
+        if "dn" not in attributes and name != _NAMED_INSIDE:
             self._open.append(None)
             return
         if len(self.found) >= _MOST_OBJECTS:
             self.full = True
             raise _Enough
-        item = {"dn": printable(attributes["dn"], 1000), "type": attributes.get("error-type") or name, "message": ""}
+        item = {"dn": printable(attributes.get("dn", ""), 1000), "type": attributes.get("error-type") or name, "message": ""}
         self.found.append(item)
         self._open.append(item)
 
@@ -112,10 +122,10 @@ class _ErrorReader:
     def end(self, _name: str) -> None:
         item = next((one for one in reversed(self._open[-20:]) if one is not None), None)
         if self._word and item is not None:
-            words = printable("".join(self._characters), 300)
+            words = printable("".join(self._characters), 1000 if self._word == "dn" else 300)
             if self._word == "message":
                 words = f"{item['message']} {words}".strip()[:300]
-            if words:
+            if words and not (self._word == "dn" and item["dn"]):
                 item[self._word] = words
         self._word = None
         self._open.pop()

@@ -133,7 +133,7 @@ def read_people(users: Sequence[Mapping[str, Any]], check_mode: bool) -> list[Pe
 def _refuse_twins(people: Sequence[Person]) -> None:
     seen: dict[str, str] = {}
     for person in people:
-        for key in {person.upn.casefold(), person.source_anchor or person.upn.casefold()}:
+        for key in sorted({person.upn.casefold(), person.source_anchor or person.upn.casefold()}):
             if key in seen:
                 raise HybridIdentityError("invalid_input", f"{person.upn} and {seen[key]} are the same person, given twice.")
             seen[key] = person.upn

@@ -41,7 +41,10 @@ class Looks:
 
 @dataclass
 class Selection:
-    """Who goes on. `refused` is upn (as compared) -> the fault that tells why; run_* say which stages have something to do that the looks have not found done."""
+    """Who goes on. `refused` is upn (as compared) -> the fault that tells why.
+
+    run_* say which stages have something to do that the looks have not found done.
+    """
 
     faults: list[Fault]
     people: list[dict[str, Any]] = field(default_factory=list)

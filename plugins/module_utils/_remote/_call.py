@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -29,11 +30,15 @@ MOST_CHARACTERS = 16 * 1024 * 1024
 
 # On the command line stands only this: some connection plugins encode a command line a second time, and cmd.exe ends
 # at 8191 characters. `$input` is the one way to read standard input that WinRM, PSRP and SSH have in common.
-# The document is compressed because WinRM wraps every byte three times over.
+# The document is compressed because WinRM wraps every byte three times over. Windows PowerShell 3.0 is the least that will do (on old servers
+# there is no more): a lower one says so and reads nothing. What follows `else` is no more than 2.0 can parse.
 BOOTSTRAP = (
-    "$q=ConvertFrom-Json([IO.StreamReader]::new([IO.Compression.GZipStream]::new([IO.MemoryStream]::new("
-    "[Convert]::FromBase64String(@($input)-join'')),[IO.Compression.CompressionMode]0)).ReadToEnd());&([ScriptBlock]::Create($q.run))$q"
+    '$v=$PSVersionTable.PSVersion;if($v.Major-lt3){"#PowerShell $v#"}else{'
+    "$q=ConvertFrom-Json(New-Object IO.StreamReader(New-Object IO.Compression.GZipStream((New-Object IO.MemoryStream(,"
+    "[Convert]::FromBase64String(@($input)-join''))),[IO.Compression.CompressionMode]0))).ReadToEnd();&([ScriptBlock]::Create($q.run))$q}"
 )
+#: what the bootstrap writes instead of an answer where PowerShell is too old for it
+_TOO_OLD = re.compile(rb"#PowerShell (\d[\d.]{0,20})#")
 
 # The words, their case and their order are what the winrm and psrp connection plugins recognise as an encoded command.
 COMMAND_LINE = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand " + base64.b64encode(
@@ -58,7 +63,7 @@ function ConvertFrom-Guarded($Value) {
 function ConvertTo-ErrorObject($Record) {
     $types = @()
     for ($exception = $Record.Exception; $null -ne $exception; $exception = $exception.InnerException) {
-        $types += @{ type = $exception.GetType().FullName; hresult = [int]$exception.HResult }
+        $types += @{ type = $exception.GetType().FullName; hresult = [System.Runtime.InteropServices.Marshal]::GetHRForException($exception) }
     }
     return @{
         type = $types[0].type
@@ -126,6 +131,16 @@ class RemoteError(Exception):
 
 class NoAnswer(TransportError):
     """The remote process ended without an answer between the markers."""
+
+
+class PowerShellTooOld(NoAnswer):
+    """The server has a Windows PowerShell below 3.0: nothing has run."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"Windows PowerShell on the server is {version}, and 3.0 is the least that can be driven.",
+            remedy="Install Windows Management Framework 3.0 or later on it (5.1 where the system takes it).",
+        )
 
 
 class AnswerError(Exception):
@@ -275,13 +290,15 @@ class RemoteShell:
         Raises:
             RemoteError: the script failed on the server.
             AnswerError: its answer is not what it promises.
-            TransportError: the call could not be carried (after the tries that were allowed).
+            TransportError: the call could not be carried (after the tries that were allowed); PowerShellTooOld among them.
             CannotTravel: a parameter cannot be sent.
         """
         pauses = list(self.RETRY_PAUSES) if repeatable else []
         while True:
             try:
                 return self._once(name, script, parameters, shape, timeout)
+            except PowerShellTooOld:
+                raise
             except (ConnectionBroken, NoAnswer) as error:
                 if not pauses or self.deadline.left() <= pauses[0]:
                     raise
@@ -300,6 +317,9 @@ class RemoteShell:
         )
         envelope = read_envelope(output.stdout, marker)
         if envelope is None:
+            too_old = _TOO_OLD.search(output.stdout)
+            if too_old is not None:
+                raise PowerShellTooOld(too_old.group(1).decode("ascii"))
             # Standard error may hold anything, also what was sent: it is counted here and not repeated.
             raise NoAnswer(
                 f"The call {name!r} came back without an answer (exit code {output.exit_code}, {len(output.stdout)} bytes of output, "

@@ -23,6 +23,8 @@ _TRANSPORT_REASONS: tuple[tuple[type[TransportError], str], ...] = (
     (ConnectionBroken, "unreachable"),
     (NoAnswer, "unreachable"),
 )
+#: error ids of PowerShell itself for a module or a snap-in that is not there
+_NOTHING_TO_LOAD = ("Modules_ModuleNotFound", "AddPSSnapInRead")
 #: E_ACCESSDENIED
 _ACCESS_DENIED = -2147024891
 
@@ -73,6 +75,8 @@ def as_failure(error: CallFailure) -> HybridIdentityError:
         return HybridIdentityError("engine_error", f"The sync server answered with something that makes no sense: {error}.")
     if service_is_away(error):
         return HybridIdentityError("service_stopped", f"The service of the sync engine is away: {error}.")
+    if error.error_id.split(",", 1)[0] in _NOTHING_TO_LOAD:
+        return HybridIdentityError("module_missing", f"The commands of the sync engine cannot be loaded: {error}.")
     if access_is_denied(error):
         return HybridIdentityError("engine_access_denied", f"The sync engine does not let this account in: {error}.")
     return HybridIdentityError("engine_error", f"A command of the sync engine failed: {error}.")

@@ -19,19 +19,25 @@ Rename-Item -LiteralPath (Join-Path $PSScriptRoot 'answer.partial') -NewName 'an
 # to calls that are long over; request, runner - the files; seconds - for the task. An empty request only cleans up.
 # A folder is known as ours by its owner, a task by its description (Windows shows the account of a task in more than one way).
 # Folders are emptied file by file and removed when they are empty: nothing is ever followed, so a link cannot lead out of them.
+# The task scheduler is asked by its COM object: its cmdlets came with Windows Server 2012 only.
 LOCAL_ROUTE = r"""param($p)
-$taskPath = '\hybrid.identity\'
 $prefix = 'hybrid.identity-'
 $sid = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
 $mark = 'hybrid.identity ' + $sid
+$scheduler = New-Object -ComObject Schedule.Service
+$scheduler.Connect()
+function Get-TaskFolder { try { return $scheduler.GetFolder('\hybrid.identity') } catch { return $null } }
 function Test-Leftover($Name) { return $Name -match '^\d{14}-[0-9a-f]{12}$' -and [string]::CompareOrdinal($Name, [string]$p.leftover) -lt 0 }
 function Test-Own($Folder) {
     if ([int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint)) { return $false }
     return (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
 }
 function Remove-Try($Name) {
-    Stop-ScheduledTask -TaskPath $taskPath -TaskName $Name -ErrorAction SilentlyContinue
-    Unregister-ScheduledTask -TaskPath $taskPath -TaskName $Name -Confirm:$false -ErrorAction SilentlyContinue
+    $tasks = Get-TaskFolder
+    if ($null -ne $tasks) {
+        try { $tasks.GetTask($Name).Stop(0) } catch { $null = $_ }
+        try { $tasks.DeleteTask($Name, 0) } catch { $null = $_ }
+    }
     $folder = Join-Path $env:TEMP ($prefix + $Name)
     foreach ($again in 1..3) {
         try {
@@ -45,19 +51,24 @@ function Remove-Try($Name) {
 }
 function Remove-EmptyTaskFolder {
     try {
-        $service = New-Object -ComObject Schedule.Service
-        $service.Connect()
-        $tasks = $service.GetFolder('\hybrid.identity')
-        if ($tasks.GetTasks(1).Count -eq 0 -and $tasks.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
+        $tasks = Get-TaskFolder
+        if ($tasks.GetTasks(1).Count -eq 0 -and $tasks.GetFolders(0).Count -eq 0) { $scheduler.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
     } catch {
         $null = $_
     }
 }
+function Find-Leftovers {
+    $tasks = Get-TaskFolder
+    if ($null -eq $tasks) { return }
+    $found = $tasks.GetTasks(1)
+    for ($i = 1; $i -le $found.Count; $i++) {
+        $old = $found.Item($i)
+        if ((Test-Leftover $old.Name) -and $old.Definition.RegistrationInfo.Description -eq $mark) { [string]$old.Name }
+    }
+}
 try {
     foreach ($name in @($p.earlier)) { Remove-Try $name }
-    foreach ($old in @(Get-ScheduledTask -TaskPath $taskPath -ErrorAction SilentlyContinue)) {
-        if ((Test-Leftover $old.TaskName) -and $old.Description -eq $mark) { Remove-Try $old.TaskName }
-    }
+    foreach ($name in @(Find-Leftovers)) { Remove-Try $name }
     foreach ($old in @(Get-ChildItem -LiteralPath $env:TEMP -Filter ($prefix + '*'))) {
         $name = $old.Name.Substring($prefix.Length)
         if (Test-Leftover $name) { Remove-Try $name }
@@ -71,23 +82,30 @@ try {
     if (-not (Test-Own $folder)) { throw $stranger }
     Set-Content -LiteralPath (Join-Path $folder 'request.json') -Value $p.request -Encoding ASCII
     Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.runner -Encoding ASCII
-    $program = [System.Environment]::SystemDirectory + '\WindowsPowerShell\v1.0\powershell.exe'
-    $arguments = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "' + (Join-Path $folder 'run.ps1') + '"'
-    $action = New-ScheduledTaskAction -Execute $program -Argument $arguments -ErrorAction Stop
-    $principal = New-ScheduledTaskPrincipal -UserId $sid -LogonType S4U -RunLevel Highest -ErrorAction Stop
-    $limits = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -ExecutionTimeLimit ([timespan]::FromSeconds([math]::Max($p.seconds, 60))) -ErrorAction Stop
-    $task = @{ TaskPath = $taskPath; TaskName = $p.name; Action = $action; Principal = $principal; Settings = $limits; Description = $mark }
-    $null = Register-ScheduledTask @task -ErrorAction Stop
-    Start-ScheduledTask -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop
+    $definition = $scheduler.NewTask(0)
+    $definition.RegistrationInfo.Description = $mark
+    $definition.Principal.UserId = $sid
+    $definition.Principal.LogonType = 2
+    $definition.Principal.RunLevel = 1
+    $definition.Settings.DisallowStartIfOnBatteries = $false
+    $definition.Settings.StopIfGoingOnBatteries = $false
+    $definition.Settings.ExecutionTimeLimit = 'PT' + [int][math]::Max($p.seconds, 60) + 'S'
+    $action = $definition.Actions.Create(0)
+    $action.Path = [System.Environment]::SystemDirectory + '\WindowsPowerShell\v1.0\powershell.exe'
+    $action.Arguments = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "' + (Join-Path $folder 'run.ps1') + '"'
+    $tasks = Get-TaskFolder
+    if ($null -eq $tasks) { $tasks = $scheduler.GetFolder('\').CreateFolder('hybrid.identity') }
+    $task = $tasks.RegisterTaskDefinition($p.name, $definition, 2, $sid, $null, 2)
+    $null = $task.Run($null)
     $answer = Join-Path $folder 'answer.json'
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $idle = 0
     while (-not (Test-Path -LiteralPath $answer)) {
-        $state = [int](Get-ScheduledTask -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop).State
+        $task = $tasks.GetTask($p.name)
+        $state = [int]$task.State
         if ($state -eq 3) { $idle++ } else { $idle = 0 }
         if ($idle -ge 20 -or $watch.Elapsed.TotalSeconds -ge $p.seconds) {
-            $info = Get-ScheduledTaskInfo -TaskPath $taskPath -TaskName $p.name -ErrorAction Stop
-            return @{ answered = $false; state = $state; last_result = [int64]$info.LastTaskResult }
+            return @{ answered = $false; state = $state; last_result = [int64]$task.LastTaskResult }
         }
         Start-Sleep -Milliseconds 250
     }

@@ -11,12 +11,17 @@ from typing import Union
 
 @dataclass(frozen=True)
 class Look:
-    """Watch the engine, for `seconds` at most, after a pause. confirm: for how long something may still begin."""
+    """Watch the engine, for `seconds` at most, after a pause.
+
+    confirm: for how long something may still begin. awaits: when the cycle of somebody else began whose end is awaited.
+    since: how far back the history reaches that the look brings along. words: what is shown meanwhile.
+    """
 
     seconds: float = 20.0
     confirm: float = 15.0
     pause: float = 0.0
     awaits: datetime | None = None
+    since: datetime | None = None
     words: str = ""
 
 
@@ -38,13 +43,17 @@ class ReadHistory:
 
 @dataclass(frozen=True)
 class Stop:
-    """The task is over: a failure, or a success, and the sentence that goes with it. warnings: what it does not say."""
+    """The task is over: a failure, or a success, and the sentence that goes with it.
+
+    warnings: what it does not say. changed: where it differs from whether a start was sent. skip_reason: why the host was passed over.
+    """
 
     sentence: str
     reason: str | None = None
     remedy: str | None = None
     changed: bool | None = None
     warnings: tuple[str, ...] = ()
+    skip_reason: str | None = None
 
 
 Action = Union[Look, Start, ReadHistory, Stop]

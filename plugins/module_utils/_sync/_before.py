@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from ._actions import Action, Look, ReadHistory, Start, Stop
 from ._case import Case
 from ._cycles import group_cycles
@@ -15,7 +13,8 @@ from ._proof import known_runs
 
 
 def blocked(case: Case) -> Action:
-    assert case.blocked is not None
+    if case.blocked is None:
+        raise AssertionError("nothing stands against a start")
     return Stop(case.blocked.message, case.blocked.reason, case.blocked.remedy)
 
 
@@ -24,8 +23,7 @@ def covered(case: Case) -> Action:
 
 
 def history_for_cover(case: Case) -> Action:
-    oldest = min(case.since, case.seen.probe.at - timedelta(seconds=case.desired.min_interval))
-    return ReadHistory(oldest - timedelta(seconds=2))
+    return ReadHistory(case.history_since)
 
 
 def predicted(case: Case) -> Action:
@@ -35,7 +33,8 @@ def predicted(case: Case) -> Action:
 
 
 def await_end(case: Case) -> Action:
-    assert case.proof.running_cover is not None
+    if case.proof.running_cover is None:
+        raise AssertionError("no running cycle covers it")
     if not case.desired.wait:
         return Stop("A cycle of somebody else covers it and is running.")
     return Look(awaits=case.proof.running_cover.started, words="a running cycle covers it; waiting for its end")
@@ -50,6 +49,14 @@ def busy_too_long(case: Case) -> Action:
 def wait_for_rest(case: Case) -> Action:
     busy = ", ".join(case.seen.state.busy)
     return Look(words="waiting for another run, which began before what is to be carried" + (f" ({busy})" if busy else ""))
+
+
+def wait_for_certainty(case: Case) -> Action:
+    return Look(
+        seconds=case.rest_left + 1,
+        confirm=case.rest_left,
+        words="the engine has come to rest just now; looking whether it is between two steps",
+    )
 
 
 def guard(case: Case) -> Stop | None:
@@ -69,14 +76,16 @@ def guard(case: Case) -> Stop | None:
 
 def guarded(case: Case) -> Action:
     stop = guard(case)
-    assert stop is not None
+    if stop is None:
+        raise AssertionError("the interval guard has nothing against a start")
     return stop
 
 
 def refused_for_good(case: Case) -> Action:
     if case.seen.state.suspended:
         return Stop("The scheduler was suspended in the meantime.", "scheduler_suspended")
-    assert case.seen.request is not None
+    if case.seen.request is None:
+        raise AssertionError("nothing was started")
     return Stop(f"The engine refused the start: {case.seen.request.words}.", "start_rejected")
 
 

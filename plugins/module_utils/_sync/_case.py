@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from .._failure import HybridIdentityError
@@ -24,6 +24,11 @@ IDLE_FOR_CERTAIN = 5.0
 IDLE_FOR_LEFTOVERS = 15.0
 #: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
 LOCAL_SECONDS = 3.0
+#: the longest time between two steps of a cycle that an engine needs
+BETWEEN_STEPS = timedelta(seconds=60)
+DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
+#: how much further back than asked for runs are read: their times are rounded
+MARGIN = timedelta(seconds=2)
 #: how often a start that is refused although nothing runs is asked again
 REFUSALS = 3
 #: seconds for which looks may fail after a start: the service, or the server, may come back
@@ -50,10 +55,25 @@ class Case:
         """The watermark on the server's clock."""
         return watermark(self.desired.since, self.seen.lead)
 
+    @property
+    def history_since(self) -> datetime:
+        """How far back the runs are read: to our start, or to everything that may have covered it and that the interval guard asks for."""
+        if self.seen.request is not None and self.requested:
+            return self.seen.request.at - MARGIN
+        oldest = [self.since, self.seen.probe.at - timedelta(seconds=self.desired.min_interval)]
+        return min([*oldest, *([self.seen.awaited] if self.seen.awaited is not None else [])]) - MARGIN
+
     @cached_property
     def blocked(self) -> HybridIdentityError | None:
         """Why nothing may be started here."""
-        return require_ready(self.seen.probe, self.seen.state, on_staging=self.desired.on_staging, on_disabled=self.desired.on_disabled)
+        desired = self.desired
+        return require_ready(
+            self.seen.probe,
+            self.seen.state,
+            on_staging=desired.on_staging,
+            on_disabled=desired.on_disabled,
+            on_retired=desired.on_retired,
+        )
 
     @property
     def requested(self) -> bool:
@@ -84,14 +104,19 @@ class Case:
     @property
     def may_read(self) -> bool:
         """The runs can be read by the local route only, and nothing has been read since the newest look."""
-        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look and self.seen.time_left >= LOCAL_SECONDS
+        return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
+
+    @property
+    def has_time_to_read(self) -> bool:
+        """The local route would not be cut off in its middle."""
+        return self.seen.time_left >= LOCAL_SECONDS
 
     @property
     def may_read_for_cover(self) -> bool:
         """The same, and the last reading lies before what the engine does now."""
         history, since = self.seen.history, self.seen.active_since or self.seen.idle_since
         stale = history is None or history.runs is None or (since is not None and history.at < since)
-        return self.may_read and stale
+        return self.may_read and self.has_time_to_read and stale
 
     @property
     def seen_of_it(self) -> bool:
@@ -118,9 +143,31 @@ class Case:
         return IDLE_FOR_LEFTOVERS if cycle is not None and cycle.running else IDLE_FOR_CERTAIN
 
     @property
+    def rest_left(self) -> float:
+        """Seconds until an engine without a flag has been idle for long enough."""
+        return max(IDLE_FOR_CERTAIN - self.seen.idle_seconds, 0.5)
+
+    @property
     def ended_for_certain(self) -> bool:
         """An engine without a flag for cycles looks idle between any two steps: there a rest has to last."""
         return self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN
+
+    @property
+    def may_be_between_steps(self) -> bool:
+        """An engine without a flag that has come to rest just now may be in the middle of a cycle of somebody else."""
+        if self.seen.state.in_progress is not None or self.seen.idle_seconds >= IDLE_FOR_CERTAIN:
+            return False
+        runs = known_runs(self.seen)
+        if runs is None or self.seen.history is None:
+            return True
+        ends = [run.ended for run in runs if run.ended is not None]
+        return any(run.ended is None for run in runs) or max(ends, default=DISTANT) > self.seen.history.at - BETWEEN_STEPS
+
+    @property
+    def plan_unknown(self) -> bool:
+        """Not one run of the cycle is of a kind that is known: what they did cannot be told."""
+        cycle = self.proof.cycle
+        return cycle is not None and all(run.kind == "other" for run in cycle.runs)
 
     @property
     def may_still_begin(self) -> bool:

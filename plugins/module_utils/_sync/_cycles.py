@@ -50,7 +50,8 @@ class Parts:
     """What a cycle has of what it should have.
 
     lacking: what has to have done its work for anything to be carried. missing: what belongs to a cycle besides.
-    absent: what of both is not there at all, or goes on. All three are words for people. connectors_known: whether it is known which AD connectors there are; else those of the cycle stand for all.
+    absent: what of both is not there at all, or goes on. All three are words for people.
+    connectors_known: whether it is known which AD connectors there are; else those of the cycle stand for all.
     """
 
     lacking: tuple[str, ...]
@@ -85,14 +86,19 @@ def group_cycles(runs: Iterable[Run]) -> list[Cycle]:
 
 
 def cycle_begun_at(runs: Iterable[Run], since: datetime) -> Cycle | None:
-    """The first cycle of which every run began at or after a moment: what an idle engine that accepts a start begins then."""
-    return next(iter(group_cycles(run for run in runs if run.started >= since)), None)
+    """The first cycle of which every run began at or after a moment: what an idle engine that accepts a start begins then.
+
+    A cycle begins with an import. What begins with anything else is the rest of an earlier one, whose last short runs may have
+    begun within the rounding of times, and counts only where there is nothing else.
+    """
+    cycles = group_cycles(run for run in runs if run.started >= since)
+    return next((cycle for cycle in cycles if cycle.runs[0].does("import")), next(iter(cycles), None))
 
 
 def import_began(cycle: Cycle, connectors: Sequence[Connector]) -> datetime | None:
     """When the first import of an AD connector began; None if none has."""
     known = {one.identifier for one in connectors if one.on_directory}
-    begun = [run.started for run in cycle.runs if run.kind == "import" and run.on_directory and (not known or run.connector_id in known)]
+    begun = [run.started for run in cycle.runs if run.does("import") and run.on_directory and (not known or run.connector_id in known)]
     return min(begun, default=None)
 
 
@@ -114,13 +120,15 @@ def parts_of(cycle: Cycle, plan: Sequence[Step], connectors: Sequence[Connector]
         ended = []
         for identifier, name in _targets(cycle, connectors, step):
             words = f"{'the full' if _must_be_full(step, full) else 'the'} {_WORDS[step.kind]} on {name}"
-            runs = _runs_of(cycle, step, identifier, ready if step.carries else since, full=full)
+            # What carries nothing only has to belong to the cycle: some engines import the cloud's side before the directory's.
+            runs = _runs_of(cycle, step, identifier, ready if step.carries else cycle.started, full=full)
             if not runs:
                 absent.append(words)
             run = next((one for one in runs if severity(one.result) != "stopped"), None)
             if run is None:
                 (lacking if step.carries else missing).append(words)
             elif run.ended is not None:
+                # A run may import and synchronise in one step; what builds on an import builds on all that came after its beginning.
                 ended.append(run.started if step.kind == "import" else run.ended)
         if step.carries and ended:
             ready = max([ready, *ended])
@@ -141,7 +149,8 @@ def _runs_of(cycle: Cycle, step: Step, identifier: str | None, since: datetime, 
     return [
         run
         for run in cycle.runs
-        if (run.kind, run.on_directory) == (step.kind, step.on_directory)
+        if run.does(step.kind)
+        and run.on_directory == step.on_directory
         and identifier in (None, run.connector_id)
         and (run.full or not _must_be_full(step, full))
         and is_over(run)

@@ -9,15 +9,16 @@ proven comes from the same proof.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Callable
 
 from . import _before, _pending
-from ._actions import Action, Stop
+from ._actions import Action, Look, Stop
 from ._case import AHEAD, REFUSALS, Case
 from ._desired import DesiredCycle
 from ._observed import Observed
+from ._retired import judged_by_support
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Row:
 
 
 def decide(desired: DesiredCycle, seen: Observed) -> Action:
-    """The action of the first row that holds."""
-    return row_of(desired, seen).action(Case(desired, seen))
+    """The action of the first row that holds; the end of a task on a version that the cloud refuses is judged once more."""
+    case = Case(desired, seen)
+    action = judged_by_support(case, row_of(desired, seen).action(case))
+    return replace(action, since=case.history_since) if isinstance(action, Look) else action
 
 
 def row_of(desired: DesiredCycle, seen: Observed) -> Row:
@@ -99,8 +102,15 @@ ROWS: tuple[Row, ...] = (
         "read",
         "pending; the engine is idle and its runs have not been read since",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and not case.readable,
+        lambda case: case.pending and case.may_read and not case.readable and case.has_time_to_read,
         _pending.read,
+    ),
+    Row(
+        "no time to read",
+        "the same, and the time that is left is too short for it",
+        "stop: wait_timeout, or not_confirmed where nothing was seen",
+        lambda case: case.pending and case.may_read and not case.readable,
+        _pending.time_over,
     ),
     Row(
         "settle",
@@ -113,7 +123,7 @@ ROWS: tuple[Row, ...] = (
         "read again",
         "pending; idle for long, and the history that lacks something was read before that",
         "read the history by the local route",
-        lambda case: case.pending and case.may_read and case.readable and not case.conclusive,
+        lambda case: case.pending and case.may_read and case.readable and not case.conclusive and case.has_time_to_read,
         _pending.read,
     ),
     Row(
@@ -122,6 +132,13 @@ ROWS: tuple[Row, ...] = (
         "stop: not_confirmed",
         lambda case: case.requested and case.readable and case.proof.cycle is None,
         _pending.nothing_began,
+    ),
+    Row(
+        "plan unknown",
+        "pending; the history shows runs of no kind that is known, and all have ended",
+        "stop: finished, by the results of the runs, with a warning",
+        lambda case: case.pending and case.readable and case.plan_unknown and case.proof.ended,
+        _pending.plan_unknown,
     ),
     Row(
         "cut short",
@@ -138,6 +155,13 @@ ROWS: tuple[Row, ...] = (
         _pending.unreadable,
     ),
     # -- nothing is pending
+    Row(
+        "skip",
+        "the server was read to be in staging mode, and on_staging is skip",
+        "stop: skipped, nothing changed",
+        lambda case: case.seen.probe.blocker is None and case.seen.state.staging is True and case.desired.on_staging == "skip",
+        lambda case: Stop("This server is in staging mode: it was passed over.", skip_reason="staging"),
+    ),
     Row(
         "blocked",
         "the engine cannot be driven, or the task must not: service, rights, retired version, suspended, staging, disabled",
@@ -182,6 +206,13 @@ ROWS: tuple[Row, ...] = (
         _before.busy_too_long,
     ),
     Row("busy", "the engine is active", "look until it is idle", lambda case: case.seen.state.active, _before.wait_for_rest),
+    Row(
+        "between steps",
+        "an engine without a flag looks idle since a moment ago, and a run has ended a short while before",
+        "look whether more follows",
+        lambda case: case.may_be_between_steps,
+        _before.wait_for_certainty,
+    ),
     Row(
         "guard",
         "min_interval forbids a start, or cannot be judged",

@@ -17,6 +17,7 @@ from ._report import clock_keys, here, run_keys
 from ._trigger import find_engine
 
 _RUN_KEYS = ("connector", "profile", "result", "started_at", "finished_at", "counts")
+_TYPES = {"Delta": "delta", "Initial": "full"}
 _PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
 
 
@@ -94,7 +95,7 @@ def _scheduler(state: EngineState, next_start: str | None) -> dict[str, Any]:
         "in_progress": state.in_progress,
         "busy_connectors": [printable(name) for name in state.busy],
         "next_start": next_start,
-        "next_type": {"Delta": "delta", "Initial": "full"}.get(state.next_type, printable(state.next_type).lower()),
+        "next_type": None if state.next_type is None else _TYPES.get(state.next_type, printable(state.next_type).lower()),
         "interval": state.effective_interval,
         "allowed_interval": state.allowed_interval,
     }

@@ -13,6 +13,8 @@ from .._remote._clock import ClockLead
 from .._remote._failures import CallFailure
 from .._remote._shape import ServerTime
 
+#: refusals that one counts for, where asking again is of no use
+_FOR_GOOD = 100
 #: what became of a start that was asked for
 ACCEPTED, REFUSED, LOST = "accepted", "refused", "lost"
 
@@ -23,7 +25,7 @@ class Request:
 
     at: when, or the earliest that it can have been (server clock). answer: accepted, refused or lost. words: the refusal,
     or how the answer was lost. next_start: what the engine meant to do by itself before. own: whether an accepted start
-    proves that the cycle which follows is its own.
+    proves that the cycle which follows is its own. full: the engine makes it a full one.
     """
 
     at: datetime
@@ -31,6 +33,7 @@ class Request:
     words: str = ""
     next_start: ServerTime | None = None
     own: bool = True
+    full: bool = False
 
     @property
     def counts(self) -> bool:
@@ -58,7 +61,7 @@ class Observed:
         local_open: whether the local route may still be tried. local_helps: the direct way was refused so that it may help.
         read_since_look: nothing was looked at since the history was read by it. request: the newest start.
         awaited: when the cycle of somebody else began that is waited for. refusals: of starts, although the engine was idle.
-        trouble: None while looks succeed. time_left: seconds.
+        trouble: None while looks succeed. time_left: seconds. warnings: what the engine wants said in any case.
     """
 
     probe: Probe
@@ -79,11 +82,14 @@ class Observed:
     awaited: datetime | None = None
     refusals: int = 0
     trouble: Trouble | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def history_is_fresh(self) -> bool:
-        """Whether the runs were read after the engine came to rest."""
-        return self.history is not None and self.idle_since is not None and self.history.at >= self.idle_since
+        """Whether the runs were read after the start was sent, and after the engine came to rest."""
+        if self.history is None or self.idle_since is None:
+            return False
+        return self.history.at >= self.idle_since and (self.request is None or self.history.at > self.request.at)
 
     @property
     def idle_seconds(self) -> float:
@@ -113,6 +119,7 @@ def first_look(probe: Probe, state: EngineState, plan: Sequence[Step], *, local_
         idle_since=idle,
         active_since=active,
         idle_before=idle,
+        warnings=probe.warnings,
     )
     return after_history(seen, probe.history) if probe.history else seen
 
@@ -139,7 +146,9 @@ def after_watch(seen: Observed, watch: Watch) -> Observed:
         read_since_look=False,
         trouble=None,
     )
-    return after_history(seen, watch.history) if watch.history else seen
+    if watch.history is not None:
+        seen = after_history(seen, watch.history)
+    return seen if watch.trouble is None else after_trouble(seen, watch.trouble, 0.0)
 
 
 def after_start(seen: Observed, started: Started) -> Observed:
@@ -149,23 +158,30 @@ def after_start(seen: Observed, started: Started) -> Observed:
     idle = not before.active and not (watch is not None and watch.state.active)
     seen = replace(
         seen,
-        request=Request(started.requested, answer, started.refused or "", before.next_start, started.proves_own),
+        request=Request(started.requested, answer, started.refused or "", before.next_start, started.proves_own, bool(started.full)),
         state=before,
         cycle_seen=None,
         idle_since=None if before.active else before.at,
         active_since=before.at if before.active else None,
         idle_before=seen.idle_before or (None if before.active else before.at),
         awaited=None,
-        refusals=seen.refusals + 1 if idle and not started.accepted else 0,
+        refusals=seen.refusals + (_FOR_GOOD if started.for_good else 1) if idle and not started.accepted else 0,
+        warnings=tuple(dict.fromkeys((*seen.warnings, *started.warnings))),
     )
     if watch is not None:
         seen = after_watch(seen, watch)
     return after_trouble(seen, started.trouble, 0.0) if started.trouble is not None else seen
 
 
-def after_lost_start(seen: Observed, words: str) -> Observed:
-    """Add that the answer to a start did not come, or made no sense: it may have been carried out at any time since the last look."""
-    return replace(seen, request=Request(seen.state.at, LOST, words, seen.state.next_start), cycle_seen=None, awaited=None)
+def after_lost_start(seen: Observed, words: str, left: str | None) -> Observed:
+    """Add that the answer to a start did not come, or made no sense: it may have been carried out at any time since.
+
+    Args:
+        left: what it may have left on the server, in one sentence.
+    """
+    earliest = max(seen.state.at, seen.history.at) if seen.history is not None else seen.state.at
+    request = Request(earliest, LOST, words, seen.state.next_start)
+    return replace(seen, request=request, cycle_seen=None, awaited=None, warnings=(*seen.warnings, *((left,) if left else ())))
 
 
 def after_history(seen: Observed, history: History) -> Observed:
@@ -173,7 +189,9 @@ def after_history(seen: Observed, history: History) -> Observed:
     if history.events is None and history.events_problem is None and seen.history is not None:
         history = replace(history, events=seen.history.events, events_problem=seen.history.events_problem)
     if history.runs is None and not seen.local_open and seen.history is not None:
-        history = replace(history, runs_problem=seen.history.runs_problem)  # why the local route is closed says more
+        history = replace(
+            history, runs_problem=seen.history.runs_problem or history.runs_problem
+        )  # why the local route is closed says more
     helps = seen.local_helps or (history.runs is None and history.local_may_help)
     return replace(seen, history=history, connectors=seen.connectors or history.connectors, local_helps=helps)
 

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from .._remote._failures import as_failure
 from .._remote._transport import TransportError
 from ._actions import Action, Look, ReadHistory, Stop
@@ -16,9 +14,14 @@ from ._run_results import Verdict, judge_events, judge_runs
 
 def trouble(case: Case) -> Action:
     trouble = case.seen.trouble
-    assert trouble is not None
+    if trouble is None:
+        raise AssertionError("every look was answered")
     if case.requested and trouble.seconds < TROUBLE and not case.time_is_over:
-        return Look(pause=TROUBLE_PAUSE, words="the sync server does not answer; looking again for what became of the start")
+        return Look(
+            confirm=case.confirm_left,
+            pause=TROUBLE_PAUSE,
+            words="the sync server does not answer; looking again for what became of the start",
+        )
     if case.pending and case.time_is_over and isinstance(trouble.error, TransportError):
         return time_over(case)  # the call was given up because the time was over
     failure = as_failure(trouble.error)
@@ -28,7 +31,8 @@ def trouble(case: Case) -> Action:
 def judged(case: Case, sentence: str) -> Stop:
     """The end of a cycle whose runs were read and lack nothing that carries."""
     proof, seen = case.proof, case.seen
-    assert proof.cycle is not None and proof.parts is not None
+    if proof.cycle is None or proof.parts is None:
+        raise AssertionError("no runs of the cycle were read")
     events = seen.history.events if seen.history else None
     verdict = judge_runs(proof.cycle.runs, events, case.desired.fail_on)
     return stop(verdict, sentence, warnings_of_parts(case))
@@ -83,8 +87,7 @@ def confirm(case: Case) -> Action:
 
 
 def read(case: Case) -> Action:
-    began = case.seen.request.at if case.seen.request and case.requested else (case.seen.awaited or case.since)
-    return ReadHistory(began - timedelta(seconds=2))
+    return ReadHistory(case.history_since)
 
 
 def settle(case: Case) -> Action:
@@ -96,9 +99,21 @@ def nothing_began(case: Case) -> Action:
     return Stop(f"{case.asked}The run history shows no cycle that began after it.", "not_confirmed")
 
 
+def plan_unknown(case: Case) -> Action:
+    proof = case.proof
+    if proof.cycle is None:
+        raise AssertionError("no runs of the cycle were read")
+    events = case.seen.history.events if case.seen.history else None
+    verdict = judge_runs(proof.cycle.runs, events, case.desired.fail_on)
+    profiles = ", ".join(dict.fromkeys(run.profile for run in proof.cycle.runs))
+    warning = f"What the runs of this cycle do is not known ({profiles}), so it is not verified that it carried anything."
+    return stop(verdict, f"{case.what[0].upper()}{case.what[1:]} has finished.", (warning,))
+
+
 def cut_short(case: Case) -> Action:
     proof = case.proof
-    assert proof.cycle is not None and proof.parts is not None
+    if proof.cycle is None or proof.parts is None:
+        raise AssertionError("no runs of the cycle were read")
     events = case.seen.history.events if case.seen.history else None
     verdict = judge_runs(proof.cycle.runs, events, "stopped")
     if verdict.reason is not None:
@@ -109,7 +124,11 @@ def cut_short(case: Case) -> Action:
     if proof.cycle.running:
         names = ", ".join(f"{run.profile} on {run.connector}" for run in proof.cycle.running)
         return Stop(f"{case.asked}The cycle was cut short: {names} never ended.", "cycle_failed")
-    return Stop(f"{case.asked}The cycle was cut short: it lacks {', '.join(proof.parts.lacking)}.", "cycle_failed")
+    words = f"{case.asked}The cycle was cut short: it lacks {', '.join(proof.parts.lacking)}."
+    if case.seen.state.staging is None and not any(run.does("export") for run in proof.cycle.runs):
+        remedy = "Look whether this server is in staging mode, where nothing is exported: it cannot be read here."
+        return Stop(words, "cycle_failed", remedy)
+    return Stop(words, "cycle_failed")
 
 
 def unreadable(case: Case) -> Action:

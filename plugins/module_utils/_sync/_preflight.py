@@ -12,24 +12,24 @@ from .._failure import HybridIdentityError
 Candidate = TypeVar("Candidate")
 
 
-def require_ready(probe: Probe, state: EngineState, *, on_staging: str, on_disabled: str) -> HybridIdentityError | None:
+def require_ready(probe: Probe, state: EngineState, *, on_staging: str, on_disabled: str, on_retired: str) -> HybridIdentityError | None:
     """What forbids a start.
 
     Args:
-        state: the newest look. on_staging, on_disabled: refuse or proceed.
+        state: the newest look. on_staging: refuse, proceed or skip. on_disabled: refuse or proceed. on_retired: refuse or warn.
 
     Returns:
         What blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled; None when nothing does.
     """
     if probe.blocker is not None:
         return probe.blocker
-    if probe.support == "refused":
+    if probe.support == "refused" and on_retired == "refuse":
         return HybridIdentityError("engine_unsupported", probe.support_note)
     if state.suspended:
         return HybridIdentityError("scheduler_suspended", "The scheduler is suspended: a configuration wizard is open or an upgrade runs.")
     if state.staging and on_staging != "proceed":
         return HybridIdentityError("staging", "This server is in staging mode: a cycle there exports nothing.")
-    if not state.enabled and on_disabled != "proceed":
+    if state.enabled is False and on_disabled != "proceed":
         return HybridIdentityError("scheduler_disabled", "The scheduler of the sync engine is switched off.")
     return None
 

@@ -18,7 +18,7 @@ from ._observed import ACCEPTED, Observed, watermark
 #: the rungs, lowest first
 LADDER = (None, "started", "confirmed", "finished", "verified")
 #: by which the engine's own times may lie before the request that caused them: its database rounds to milliseconds
-_ROUNDING = timedelta(seconds=0.1)
+_ROUNDING = timedelta(seconds=0.01)
 #: a run that began so much later than its history was read bears a time of a clock that has been set since
 _FUTURE = timedelta(seconds=5)
 #: seconds for which an engine has to be idle until a cycle that cannot be read counts as ended
@@ -78,7 +78,8 @@ def requested_cycle(seen: Observed) -> Cycle | None:
 
 def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     request = seen.request
-    assert request is not None
+    if request is None:
+        raise AssertionError("nothing was started")
     cycle = requested_cycle(seen)
     accepted = request.answer == ACCEPTED
     state = "started" if accepted else None
@@ -86,8 +87,10 @@ def _of_our_start(desired: DesiredCycle, seen: Observed) -> Proof:
     covers = False
     rested = seen.history_is_fresh and seen.history is not None
     if cycle is not None:
-        # The start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did since.
-        parts, covers = _parts(desired, seen, cycle, request.at - _ROUNDING)
+        # An accepted start was sent when the watermark had passed, so what began after it began after the watermark, whatever clocks did
+        # since. When a lost one was sent is not known that well.
+        since = request.at - _ROUNDING
+        parts, covers = _parts(desired, seen, cycle, since if accepted else max(since, watermark(desired.since, seen.lead)))
         state = "confirmed" if cycle.finished is None or not rested else _rung_of(desired, parts, covers)
     elif rested and seen.history is not None and seen.history.runs is None:
         # Where the runs cannot be read, a rest after a cycle was seen is an end, and says nothing of what was done.
@@ -145,7 +148,7 @@ def _rung_of(desired: DesiredCycle, parts: Parts, covers: bool) -> str:
 
 def _parts(desired: DesiredCycle, seen: Observed, cycle: Cycle, since: datetime) -> tuple[Parts, bool]:
     """What a cycle has and lacks, and whether it covers: nothing lacks, nothing was kept from its work, nothing goes on."""
-    staging = seen.state.staging and desired.on_staging == "proceed"
+    staging = bool(seen.state.staging) and desired.on_staging == "proceed"
     plan = [step for step in seen.plan if not (staging and step.kind == "export")]
     parts = parts_of(cycle, plan, seen.connectors, since, full=desired.full)
     return parts, not parts.lacking and not cycle.stopped and cycle.finished is not None
@@ -156,10 +159,11 @@ def _will_cover(desired: DesiredCycle, seen: Observed, cycle: Cycle, since: date
     began = import_began(cycle, seen.connectors)
     if seen.state.in_progress is False or began is None or began < since or cycle.stopped:
         return False
-    return not desired.full or all(run.full for run in cycle.runs if run.kind == "import" and run.on_directory)
+    return not desired.full or all(run.full for run in cycle.runs if run.does("import") and run.on_directory)
 
 
 def _evidence(seen: Observed, cycle: Cycle | None) -> tuple[str, ...]:
     events = seen.history is not None and seen.history.events is not None and bool(seen.history.events.counts)
-    found = (("scheduler", True), ("events", events), ("run_history", cycle is not None))
-    return tuple(name for name, there in found if there)
+    source = seen.history.source if seen.history is not None else ""
+    found = ((seen.state.source, True), ("events", events), (source, cycle is not None))
+    return tuple(dict.fromkeys(name for name, there in found if there))

@@ -15,6 +15,7 @@ from ._actions import Stop
 from ._desired import DesiredCycle
 from ._observed import Observed
 from ._proof import Proof
+from ._retired import retired
 from ._run_results import change_report
 
 
@@ -25,12 +26,15 @@ def blank_result(since: datetime, type: str) -> dict[str, Any]:
         "changed": False,
         "engine": None,
         "version": None,
+        "support": None,
         "sync": {"type": type, "since": format_utc(since), **sync},
         "runs": [],
         "changes": change_report(()),
         "evidence": [],
         "clock_skew": None,
         "clock_uncertainty": None,
+        "skip_reason": None,
+        "ticket": None,
     }
 
 
@@ -38,10 +42,10 @@ def result_keys(engine: str, desired: DesiredCycle, seen: Observed, proof: Proof
     """The result keys of dirsync_trigger at the end of a task."""
     request = seen.request
     requested = request is not None and request.counts
-    changed = requested if stop.changed is None else stop.changed
+    changed = (requested and desired.ticket is None) if stop.changed is None else stop.changed
     started, finished = here(proof.started, seen.lead), here(proof.finished, seen.lead)
     sync = {
-        "type": desired.type,
+        "type": "full" if request is not None and request.full else desired.type,
         "since": format_utc(desired.since),
         "ownership": proof.ownership,
         "state": proof.state,
@@ -57,14 +61,17 @@ def result_keys(engine: str, desired: DesiredCycle, seen: Observed, proof: Proof
         "changed": changed,
         "engine": engine,
         "version": printable(seen.probe.version, 50) if seen.probe.version else None,
+        "support": seen.probe.support,
         "sync": sync,
         "runs": [run_keys(run, seen.lead) for run in runs],
         "changes": changes,
         "evidence": list(proof.evidence),
         **clock_keys(seen.lead),
+        "skip_reason": stop.skip_reason,
+        **({"skipped": True} if stop.skip_reason else {}),
         "failure_reason": None,
         "msg": printable(stop.sentence, 1000),
-        "warnings": [printable(warning, 600) for warning in stop.warnings],
+        "warnings": [printable(warning, 600) for warning in dict.fromkeys((*retired(seen), *seen.warnings, *stop.warnings))],
         "diff": {
             "before": {"carried_since": None} if changed else carried,
             "after": {**carried, "ownership": proof.ownership, "state": proof.state, "changes": changes} if changed else carried,

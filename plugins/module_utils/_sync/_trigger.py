@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Callable, Mapping, Sequence
 
 from .._engines import ENGINES
-from .._engines._contract import Engine, EngineState, Probe
+from .._engines._contract import Engine, EngineState, OtherEngine, Probe, Survey
+from .._engines._survey import not_here
 from .._failure import HybridIdentityError
 from .._remote._call import NoAnswer, RemoteShell
 from .._remote._failures import failures_named
@@ -41,9 +42,9 @@ def trigger(
         desired = read_desired(params, now, check_mode)
         known.update(blank_result(desired.since, params["type"]))
         (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now))
-        known.update(server=name, engine=engine.name, version=probe.version, **clock_keys(probe.lead))
+        known.update(server=name, engine=engine.name, version=probe.version, support=probe.support, **clock_keys(probe.lead))
         with failures_named():
-            result = ensure_cycle(engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
+            result = ensure_cycle(name, engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:
@@ -87,17 +88,25 @@ def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, 
         name: auto, or the name of one engine.
         seconds: how far back the first look at the history reaches.
 
+    The first engine looks what is installed, whatever that is; the others are asked only where they know it for theirs.
+
     Raises:
-        HybridIdentityError: not_a_sync_server or engine_unsupported, with the last engine's words.
+        HybridIdentityError: not_a_sync_server, with what the server has instead.
     """
     candidates = [engine for engine in ENGINES if name in ("auto", engine.name)]
-    for position, engine in enumerate(candidates, start=1):
+    if not candidates:
+        raise HybridIdentityError("invalid_input", f"There is no engine named {name!r}.")
+    survey: Survey | None = None
+    for engine in candidates:
+        if survey is not None and not engine.recognises(survey):
+            continue
         try:
-            return engine, engine.probe(shell, history_seconds=seconds)
+            probe = engine.probe(shell, history_seconds=seconds, survey=survey)
+            return probe.driver or engine, probe
+        except OtherEngine as other:
+            survey = other.survey
         except NoAnswer as error:
-            # Another operating system, or a PowerShell that is not allowed to run scripts.
-            raise HybridIdentityError("not_a_sync_server", str(error)) from error
-        except HybridIdentityError as error:
-            if error.reason != "not_a_sync_server" or position == len(candidates):
-                raise
-    raise HybridIdentityError("invalid_input", f"There is no engine named {name!r}.")
+            # Another operating system, or a PowerShell that is too old or not allowed to run scripts.
+            raise HybridIdentityError("not_a_sync_server", str(error), remedy=error.remedy) from error
+    assert survey is not None  # an engine that is asked without one makes one
+    raise not_here(survey, name, next((engine.name for engine in ENGINES if engine.recognises(survey)), None))

@@ -42,6 +42,7 @@ class Happenings:
             "clock_jumps": lambda fault: self._server.clock.jump(float(fault["seconds"])),
             "connection": self._connection,
             "event": self._event,
+            "script_killed": self._script_killed,
         }
 
     def at_call(self, cmdlet: str, moment: str) -> None:
@@ -104,10 +105,16 @@ class Happenings:
             if lifetime is not None:
                 require_alive()
 
+    def _script_killed(self, fault: dict[str, Any]) -> None:
+        lifetime = current()
+        if lifetime is not None:
+            lifetime.kill()
+        require_alive()
+
     def _cycle_stopped(self, fault: dict[str, Any]) -> None:
         self._server.engine.cancelled.set()
         if fault.get("then_starts"):
-            self._when_idle(0.0, lambda: self._server.start_cycle())
+            self._when_idle(0.0, self._server.start_cycle)
 
     def _interval_changed(self, fault: dict[str, Any]) -> None:
         self._server.change_interval(timedelta(minutes=float(fault.get("minutes", 45))))

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from lab.clock import Clock
 from lab.connect import Caller
 from lab.connect.cycle import CycleRecord
+from lab.connect.record import ServerRecord
 from lab.connect.run_history import Connector
 from lab.connect.windows import RunTask
 from lab.synchronisation import SourceDirectory, SyncTarget
@@ -91,6 +92,8 @@ class FimServer(Generic[Options]):
         self.faults = FimFaults()
         self.engine = FimEngine(clock, options, self.events, self.faults, directory, tenant, self.names(), self.export_done)
         self.windows = FimWindows(clock, options, _View(self), self.engine_service)
+        self.record = ServerRecord()
+        self.break_connection: Callable[[str, dict[str, Any]], None] = lambda name, details: None
         self._threads: list[threading.Thread] = []
         self._verbs: dict[str, Callable[[Caller, dict[str, Any]], Any]] = {**self.windows.verbs(), "Get-WinEvent": self._get_events}
         self.next_start: datetime = clock.now() + options.interval

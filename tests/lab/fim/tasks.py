@@ -41,6 +41,7 @@ class Task:
     visible: str = "everyone"
     registered_by: str = ""
     run_level: int = 0
+    description: str = ""
     running: int = 0
     last_result: int = NOT_RUN_YET
     last_run: datetime | None = None
@@ -67,6 +68,8 @@ class Tasks:
         self._folders = {"\\"}
         self._tasks: dict[str, Task] = {}
         self.run_action: RunAction = lambda caller, execute, arguments: 1
+        #: ends the processes of a program that a task has started
+        self.end_action: Callable[[str], object] = lambda execute: None
         #: what somebody gets who asks for a task that he may not see: task_missing or task_denied. assumption: either happens
         self.hidden_answer = "task_missing"
 
@@ -82,6 +85,17 @@ class Tasks:
     def drop(self, path: str) -> None:
         """For the lab: it is gone."""
         self._tasks.pop(path.lower(), None)
+
+    def folder_names(self) -> list[str]:
+        """The folders below the root."""
+        return sorted(folder.strip("\\") for folder in self._folders if folder.strip("\\"))
+
+    def count_folder(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any] | None:
+        """How many tasks lie in a folder; None where there is none."""
+        wanted = str(p["path"]).lower().rstrip("\\")
+        if wanted not in {folder.rstrip("\\") for folder in self._folders}:
+            return None
+        return {"tasks": sum(1 for task in self._tasks.values() if task.folder.lower().rstrip("\\") == wanted), "folders": 0}
 
     def names(self) -> list[str]:
         """The names of what is registered at the moment."""
@@ -182,6 +196,7 @@ class Tasks:
             task.execute, task.arguments = str(p.get("execute") or task.execute), str(p.get("arguments") or "")
             task.user, task.logon_type = str(p.get("user") or task.user), logon_type
             task.interval, task.run_level = str(p.get("interval") or ""), int(p.get("run_level") or 0)
+            task.description = str(p.get("description") or "")
             task.enabled = bool(p.get("enabled", True))
             task.changes.append("definition")
             self.add(task)
@@ -202,6 +217,7 @@ class Tasks:
             raise fim_refusal("no_task_right", self._options.language)
         path = str(p["TaskPath"]).rstrip("\\") + "\\" + str(p["TaskName"])
         task = Task(path.rsplit("\\", 1)[0] or "\\", str(p["TaskName"]), str(p["Execute"]), str(p["Argument"]), registered_by=caller.user)
+        task.description = str(p.get("Description") or "")
         self.add(task)
         return self._as_cmdlet(task)
 
@@ -229,9 +245,23 @@ class Tasks:
         task = self._by_cmdlet(caller, p)
         return {"TaskName": task.name, "LastTaskResult": task.last_result, "LastRunTime": task.last_run, "NextRunTime": task.next_run}
 
+    def stop_task(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Stop-ScheduledTask."""
+        self._halt(self._by_cmdlet(caller, p))
+
+    def stop(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Stop: the process of the running action ends."""
+        self._halt(self._visible(caller, str(p["path"])))
+
+    def _halt(self, task: Task) -> None:
+        if task.running:
+            self.end_action(task.execute)
+
     def unregister_task(self, caller: Caller, p: dict[str, Any]) -> None:
         """Unregister-ScheduledTask."""
         with self._lock:
+            if self._cmdlet_path(p) not in self._tasks:
+                raise fim_refusal("no_task", self._options.language)
             self._tasks.pop(self._cmdlet_path(p), None)
 
     # -- shared
@@ -267,7 +297,7 @@ class Tasks:
 
     @staticmethod
     def _as_cmdlet(task: Task) -> dict[str, Any]:
-        return {"TaskPath": task.folder.rstrip("\\") + "\\", "TaskName": task.name, "State": task.state}
+        return {"TaskPath": task.folder.rstrip("\\") + "\\", "TaskName": task.name, "State": task.state, "Description": task.description}
 
     @staticmethod
     def _shown(task: Task) -> dict[str, Any]:
@@ -276,6 +306,7 @@ class Tasks:
             "Path": task.path,
             "State": task.state,
             "Enabled": task.enabled,
+            "Description": task.description,
             "LastRunTime": task.last_run,
             "LastTaskResult": task.last_result,
             "NextRunTime": task.next_run if task.enabled else None,

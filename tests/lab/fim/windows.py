@@ -10,7 +10,8 @@ from typing import Any
 
 from lab.clock import Clock
 from lab.connect import Caller
-from lab.connect.windows import RunTask
+from lab.connect.record import ServerRecord
+from lab.connect.windows import RunTask, Windows
 
 from .options import FimOptions
 from .processes import Process, Processes
@@ -65,6 +66,9 @@ class FimWindows:
         self.console_files: dict[str, StandIn] = {}
         self.run_task: RunTask = lambda caller, execute, argument: 1
         self.tasks.run_action = self._run_action
+        self.tasks.end_action = lambda execute: self.processes.kill_all(execute.strip('"').rsplit("\\", 1)[-1])
+        self.owned = Windows(options, ServerRecord())  # folders with an access list, as on the newest engine's server
+        self.orphans: list[str] = []
         for path in ("powershell.exe", "powershell", POWERSHELL):
             self.processes.install(path, self._powershell)
 
@@ -98,12 +102,18 @@ class FimWindows:
             "task_list": self.tasks.list_folder,
             "task_run": self.tasks.run,
             "task_enable": self.tasks.set_enabled,
+            "task_stop": self.tasks.stop,
             "task_register": self.tasks.register,
             "task_delete": self.tasks.delete,
+            "count_task_folder": self.tasks.count_folder,
+            "delete_task_folder": lambda caller, p: self.tasks.remove_folder(caller, {"path": "\\" + str(p["name"])}),
+            "create_folder": self.owned.create_folder,
+            "folder_owner": self.owned.folder_owner,
             "Register-ScheduledTask": self.tasks.register_task,
             "Start-ScheduledTask": self.tasks.start_task,
             "Get-ScheduledTask": self.tasks.get_tasks,
             "Get-ScheduledTaskInfo": self.tasks.get_task_info,
+            "Stop-ScheduledTask": self.tasks.stop_task,
             "Unregister-ScheduledTask": self.tasks.unregister_task,
         }
 
@@ -117,13 +127,22 @@ class FimWindows:
         """Test-Path for registry keys and files."""
         path = str(p["path"])
         if path.lower().startswith(SERVICES.lower()):
-            return path[len(SERVICES) :].split("\\")[0].lower() in {name.lower() for name in self.services.names()}
+            return path[len(SERVICES) :].split("\\", maxsplit=1)[0].lower() in {name.lower() for name in self.services.names()}
         return self.registry.has_key(path) if path.lower().startswith("hklm:") else self.files.exists(path)
 
     def own_groups(self, caller: Caller, p: dict[str, Any]) -> list[str]:
         """The well-known SIDs that `whoami /groups` shows: the logon, and the built-in groups."""
         known = {"Administrators": "S-1-5-32-544", "EventLogReaders": "S-1-5-32-573"}
         return ["S-1-1-0", "S-1-5-2" if caller.network_logon else "S-1-5-3"] + [sid for name, sid in known.items() if caller.is_in(name)]
+
+    def task_folders(self) -> list[str]:
+        """The folders in the library of the Task Scheduler."""
+        return self.tasks.folder_names()
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Security descriptors (SDDL) of folders that were made with one."""
+        return self.owned.folders
 
     def task_names(self) -> list[str]:
         """What is registered at the moment."""

@@ -30,6 +30,7 @@ function ConvertTo-Estate($Value) {
         foreach ($key in $Value.Keys) { $table[$key] = ConvertTo-Estate $Value[$key] }
         return $table
     }
+    if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertTo-Estate $item }) }
     if ($Value -is [guid] -or $Value -is [enum]) { return [string]$Value }
     return $Value
 }
@@ -100,7 +101,12 @@ function Get-Service {
 }
 
 function Get-WinEvent {
-    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents)
+    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents, [string[]]$ListProvider, [string]$LogName, [string]$FilterXPath, [switch]$Oldest)
+    if ($ListProvider) { return Invoke-Estate $PSCmdlet 'Get-WinEvent' @{ ListProvider = $ListProvider[0] } }
+    if ($LogName) {
+        $question = @{ MaxEvents = $MaxEvents; FilterXPath = $FilterXPath; Oldest = [bool]$Oldest }
+        return Invoke-Estate $PSCmdlet 'Get-WinEvent' $question | ForEach-Object { $_.TimeCreated = $_.TimeCreated.ToLocalTime(); $_ }
+    }
     $query = @{}
     foreach ($key in $FilterHashtable.Keys) { $query[$key] = $FilterHashtable[$key] }
     if ($MaxEvents) { $query['MaxEvents'] = $MaxEvents }
@@ -132,12 +138,18 @@ function Import-Module {
         $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand', 'ResourceUnavailable', $Name))
     }
     & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
+    foreach ($missing in @(Invoke-Estate $PSCmdlet 'missing_cmdlets' @{})) { if ($missing) { Remove-Item -LiteralPath "function:\$missing" } }
 }
 
 # What .NET knows on Windows alone. Classes of this run take the places of theirs in everything that is parsed from now on.
 class EstateIdentity {
     $User = [pscustomobject]@{ Value = 'S-1-5-21-1004336348-1177238915-682003330-1104' }
-    static [object] GetCurrent() { return [EstateIdentity]::new() }
+    $Name = $env:LAB_USER
+    static [object] GetCurrent() { return Add-EstateGroups ([EstateIdentity]::new()) }
+}
+# The groups of the token: a group of this server that is known by its name has it behind a prefix.
+function Add-EstateGroups($Identity) {
+    $Identity | Add-Member -PassThru -MemberType ScriptProperty -Name Groups -Value { @(Invoke-Estate $ExecutionContext 'own_groups' @{} | ForEach-Object { [pscustomobject]@{ Value = if ($_ -like 'S-1-*') { $_ } else { 'S-1-5-21-' + $_ } } }) }
 }
 class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
@@ -164,15 +176,12 @@ function New-EstateObject($Properties, $Methods) {
     return $object
 }
 
-# The Task Scheduler's own objects.
-function New-EstateTaskFolder($Path, $Cmdlet) {
-    $found = Invoke-Estate $Cmdlet 'task_folder' @{ path = $Path }
-    if ($null -eq $found) { throw [System.IO.FileNotFoundException]::new('The system cannot find the file specified.') }
-    New-EstateObject @{ EstateFound = $found; EstateCmdlet = $Cmdlet } @{
-        GetTasks = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.tasks } }
-        GetFolders = { param($Flags) [pscustomobject]@{ Count = $this.EstateFound.folders } }
-        DeleteFolder = { param($Name, $Flags) Invoke-Estate $this.EstateCmdlet 'delete_task_folder' @{ name = $Name } }
-    }
+# A COM object of Windows.
+$global:EstateComFile = Join-Path $PSScriptRoot 'schedule_service.ps1'
+function New-ComStandIn($ProgId) {
+    if ($ProgId -ne 'Schedule.Service') { throw [System.Runtime.InteropServices.COMException]::new("Retrieving the COM class factory for component with ProgID $ProgId failed.", -2147221164) }
+    . $global:EstateComFile
+    New-EstateScheduleService
 }
 
 function New-Object {
@@ -181,9 +190,7 @@ function New-Object {
         [Parameter(Position = 0, ParameterSetName = 'Net')][string]$TypeName, [Parameter(Position = 1, ParameterSetName = 'Net')][object[]]$ArgumentList,
         [Parameter(Mandatory, ParameterSetName = 'Com')][string]$ComObject
     )
-    if ($ComObject -eq 'Schedule.Service') {
-        return New-EstateObject @{ EstateCmdlet = $PSCmdlet } @{ Connect = { }; GetFolder = { param($Path) New-EstateTaskFolder $Path $this.EstateCmdlet } }
-    }
+    if ($ComObject) { return New-ComStandIn $ComObject }
     if ($TypeName -eq 'System.Security.AccessControl.DirectorySecurity') {
         return New-EstateObject @{ EstateSddl = '' } @{ SetSecurityDescriptorSddlForm = { param($Sddl) $this.EstateSddl = $Sddl } }
     }
@@ -191,6 +198,12 @@ function New-Object {
         return New-EstateObject @{ FullName = $ArgumentList[0]; EstateCmdlet = $PSCmdlet } @{
             Create = { param($Security) Invoke-Estate $this.EstateCmdlet 'create_folder' @{ path = $this.FullName; sddl = $Security.EstateSddl } }
         }
+    }
+    if ($TypeName -eq 'System.Security.Principal.NTAccount') {
+        return New-EstateObject @{ EstateName = $ArgumentList[0] } @{ Translate = { param($Type) if (-not $env:LAB_NO_GROUPS) { [pscustomobject]@{ Value = 'S-1-5-21-' + $this.EstateName } } else { throw [System.Security.Principal.IdentityNotMappedException]::new() } } }
+    }
+    if ($TypeName -like '*.ObjectModel.ConfigurationParameter') {
+        return [pscustomobject]@{ Name = $ArgumentList[0]; InputType = [string]$ArgumentList[1]; Scope = [string]$ArgumentList[2]; Value = $null }
     }
     & (Get-RealCmdlet New-Object) @PSBoundParameters
 }
@@ -230,6 +243,38 @@ function Get-ScheduledTaskInfo { [CmdletBinding()] param([string]$TaskPath, [str
 function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)] param([string]$TaskPath, [string]$TaskName)
     Invoke-Estate $PSCmdlet 'Unregister-ScheduledTask' $PSBoundParameters
+}
+
+# -- WMI
+
+function ConvertTo-EstateQuestion($Bound, $ClassName) {
+    $question = @{}
+    foreach ($name in 'Namespace', 'Filter', 'Query') { if ($Bound.ContainsKey($name)) { $question[$name] = $Bound[$name] } }
+    if ($ClassName) { $question['ClassName'] = $ClassName }
+    return $question
+}
+
+function Get-EstateKey($Instance) {
+    $key = @{}
+    foreach ($name in 'Key', 'Guid', 'ProcessId') { if ($null -ne $Instance.PSObject.Properties[$name]) { $key[$name] = $Instance.$name; break } }
+    return $key
+}
+
+function Get-CimInstance {
+    [CmdletBinding()] param([Parameter(Position = 0)][string]$ClassName, [string]$Namespace, [string]$Filter, [string]$Query, [string[]]$Property, [int]$OperationTimeoutSec)
+    Invoke-Estate $PSCmdlet 'cim_query' (ConvertTo-EstateQuestion $PSBoundParameters $ClassName)
+}
+
+function Invoke-CimMethod {
+    [CmdletBinding()] param($InputObject, [string]$ClassName, [string]$Namespace, [Parameter(Mandatory)][string]$MethodName, [System.Collections.IDictionary]$Arguments, [int]$OperationTimeoutSec)
+    $question = @{ MethodName = $MethodName; ClassName = $ClassName; Namespace = $Namespace; Arguments = @{} }
+    if ($null -ne $InputObject) {
+        $question['ClassName'] = $InputObject.'#class'
+        $question['Namespace'] = $InputObject.'#namespace'
+        $question['Key'] = Get-EstateKey $InputObject
+    }
+    if ($null -ne $Arguments) { foreach ($name in $Arguments.Keys) { $question['Arguments'][$name] = $Arguments[$name] } }
+    Invoke-Estate $PSCmdlet 'cim_invoke' $question
 }
 
 # Servers of older engines have more of Windows, and less of PowerShell.

@@ -158,36 +158,6 @@ function Start-Process {
 
 # -- WMI
 
-function ConvertTo-EstateQuestion($Bound, $ClassName) {
-    $question = @{}
-    foreach ($name in 'Namespace', 'Filter', 'Query') { if ($Bound.ContainsKey($name)) { $question[$name] = $Bound[$name] } }
-    if ($ClassName) { $question['ClassName'] = $ClassName }
-    return $question
-}
-
-function Get-EstateKey($Instance) {
-    $key = @{}
-    foreach ($name in 'Key', 'Guid', 'ProcessId') { if ($null -ne $Instance.PSObject.Properties[$name]) { $key[$name] = $Instance.$name; break } }
-    return $key
-}
-
-function Get-CimInstance {
-    [CmdletBinding()] param([Parameter(Position = 0)][string]$ClassName, [string]$Namespace, [string]$Filter, [string]$Query, [string[]]$Property, [int]$OperationTimeoutSec)
-    Invoke-Estate $PSCmdlet 'cim_query' (ConvertTo-EstateQuestion $PSBoundParameters $ClassName)
-}
-
-function Invoke-CimMethod {
-    [CmdletBinding()] param($InputObject, [string]$ClassName, [string]$Namespace, [Parameter(Mandatory)][string]$MethodName, [System.Collections.IDictionary]$Arguments, [int]$OperationTimeoutSec)
-    $question = @{ MethodName = $MethodName; ClassName = $ClassName; Namespace = $Namespace; Arguments = @{} }
-    if ($null -ne $InputObject) {
-        $question['ClassName'] = $InputObject.'#class'
-        $question['Namespace'] = $InputObject.'#namespace'
-        $question['Key'] = Get-EstateKey $InputObject
-    }
-    if ($null -ne $Arguments) { foreach ($name in $Arguments.Keys) { $question['Arguments'][$name] = $Arguments[$name] } }
-    Invoke-Estate $PSCmdlet 'cim_invoke' $question
-}
-
 # The objects of the older cmdlet have the methods of their class. Its errors are ManagementExceptions with the same HRESULT.
 function Get-WmiObject {
     [CmdletBinding()] param([Parameter(Position = 0)][string]$Class, [string]$Namespace, [string]$Filter, [string]$Query)
@@ -222,11 +192,4 @@ if (-not $env:LAB_TASK_CMDLETS) {
     foreach ($name in 'New-ScheduledTaskAction', 'New-ScheduledTaskPrincipal', 'Register-ScheduledTask', 'Start-ScheduledTask', 'Get-ScheduledTask', 'Get-ScheduledTaskInfo', 'Unregister-ScheduledTask') {
         Remove-Item -LiteralPath "function:\$name"
     }
-}
-
-$global:EstateComFile = Join-Path $PSScriptRoot 'schedule_service.ps1'
-function New-ComStandIn($ProgId) {
-    if ($ProgId -ne 'Schedule.Service') { throw [System.Runtime.InteropServices.COMException]::new("Retrieving the COM class factory for component with ProgID $ProgId failed.", -2147221164) }
-    . $global:EstateComFile
-    New-EstateScheduleService
 }

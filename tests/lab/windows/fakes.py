@@ -8,29 +8,25 @@ does not decide; the parity test holds the two together wherever PowerShell is f
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import timedelta
 from typing import Any, Callable
 
-from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts, _windows_scripts
 from lab.clock import Clock
 from lab.connect import CmdletError
 
 from .envelope import error_object, parse_round_trip, round_trip, round_trip_or_none
+from .fim_fakes import SERVICES, Cmdlet, SharedFakes
 
-#: ids of events that are told in the server's own words although they are no errors
-_TELLING = {0, 106, 109, 115, 116, 6000, 6012, 6100, 6105, 6110, 6126, 6127, 6801, 6803, 6900, 6941}
-Cmdlet = Callable[..., Any]
-
-_SERVICES = r"HKLM:\SYSTEM\CurrentControlSet\Services" + "\\"
-_STATUS = {"Stopped": 1, "StartPending": 2, "StopPending": 3, "Running": 4}
 _COUNTERS = (
     ("StageAdd", "StageUpdate", "StageRename", "StageDelete", "StageDeleteAdd", "StageFailure", "FlowFailure")
     + ("ExportAdd", "ExportUpdate", "ExportRename", "ExportDelete", "ExportDeleteAdd", "ExportFailure")
 )  # fmt: skip
 
 
-class ConnectFakes:
+class ConnectFakes(SharedFakes):
     """The fakes of the connect engine's scripts.
 
     Args:
@@ -38,18 +34,22 @@ class ConnectFakes:
         clock: the server's clock.
     """
 
+    providers = ("ADSync", "Directory Synchronization")
+
     def __init__(self, cmdlet: Cmdlet, clock: Clock) -> None:
-        self._cmdlet, self._clock = cmdlet, clock
+        super().__init__(cmdlet, clock)
+        self._wmi = True
         #: fake by the text of its script
         self.by_script: dict[str, Callable[[dict[str, Any]], Any]] = {
             _connect_scripts.PROBE: self.probe,
             _connect_scripts.START: self.start,
             _connect_scripts.WATCH: self.watch,
             _connect_scripts.READ_RUNS: self.read_runs,
+            _windows_scripts.SURVEY_ALONE: self.survey_alone,
         }
 
     def _import_engine(self) -> None:
-        image = self._cmdlet("registry_value", path=_SERVICES + "ADSync", name="ImagePath")
+        image = self._cmdlet("registry_value", path=SERVICES + "ADSync", name="ImagePath")
         module = image.strip('"').rsplit("\\", 1)[0] + r"\ADSync\ADSync.psd1"
         if not self._cmdlet("path_exists", path=module):
             raise CmdletError(
@@ -79,6 +79,9 @@ class ConnectFakes:
         except CmdletError as error:
             if error.type != "System.Management.Automation.CommandNotFoundException":
                 raise
+            if self._wmi:
+                with contextlib.suppress(CmdletError):
+                    state["busy"] = self.wmi_busy()
         state["at"] = round_trip(self._clock.now())
         return state
 
@@ -97,7 +100,6 @@ class ConnectFakes:
                 "ended": round_trip_or_none(run["EndDate"]),
                 "steps": [
                     {
-                        "result": step["StepResult"],
                         "counts": {name: step[name] for name in _COUNTERS if step.get(name)},
                         "errors": step["SyncErrors"] or "",
                         "discovery": step["ConnectorDiscoveryErrors"] or "",
@@ -109,32 +111,16 @@ class ConnectFakes:
             if run["StartDate"] >= since
         ]
 
-    def _events(self, since: Any) -> dict[str, Any]:
-        counts: dict[str, Any] = {}
-        errors: list[dict[str, Any]] = []
-        for provider in ("ADSync", "Directory Synchronization"):
-            try:
-                found = self._cmdlet("Get-WinEvent", LogName="Application", ProviderName=provider, StartTime=since, MaxEvents=500)
-            except CmdletError as error:
-                if not error.error_id.startswith("NoMatchingEventsFound"):
-                    raise
-                continue
-            for event in found:
-                at = event["TimeCreated"]
-                counts.setdefault(f"{provider}/{event['Id']}", {"times": 0, "last": round_trip(at)})["times"] += 1
-                if (event["Level"] <= 2 or event["Id"] in _TELLING) and len(errors) < 20:
-                    errors.append({"provider": provider, "id": event["Id"], "at": round_trip(at), "message": event["Message"][:400]})
-        return {"counts": counts, "errors": errors}
-
     def _history(self, since: Any) -> dict[str, Any]:
-        history: dict[str, Any] = {
-            "at": round_trip(self._clock.now()),
-            "runs": None,
-            "events": None,
-            "runs_error": None,
-            "events_error": None,
-        }
-        for part, read in (("runs", self._runs), ("events", self._events)):
+        names = ("runs", "events", "runs_error", "events_error")
+        history: dict[str, Any] = {"at": self.now(), "source": "run_history", **dict.fromkeys(names)}
+        if self._wmi:
+            try:
+                history.update(runs=self.wmi_runs(since), source="wmi")
+            except CmdletError as error:
+                history["wmi_error"] = error_object(error)
+        parts = (("events", self.read_events),) if history["runs"] is not None else (("runs", self._runs), ("events", self.read_events))
+        for part, read in parts:
             try:
                 history[part] = read(since)
             except CmdletError as error:
@@ -143,49 +129,52 @@ class ConnectFakes:
 
     def _watch(self, limits: dict[str, Any], active: bool, next_start: str | None, since: str) -> dict[str, Any]:
         began = time.monotonic()
-        idle = None
-        seen: dict[str, Any] = {"active": False, "first_active": None, "idle_since": None, "history": None}
+        idle, looks = None, 0
+        seen: dict[str, Any] = {"state": None, "active": False, **dict.fromkeys(("first_active", "idle_since", "history", "trouble"))}
         while True:
-            state = seen["state"] = self._state()
+            try:
+                state = self._state()
+            except CmdletError as error:
+                if seen["state"] is None:
+                    raise
+                seen["trouble"] = error_object(error)
+                break
+            seen["state"] = state
+            flagged = state["in_progress"] is not None
             elapsed = time.monotonic() - began
             if state["in_progress"] or state["busy"]:
                 active = seen["active"] = True
                 idle = seen["idle_since"] = None
+                looks = 0
                 if state["in_progress"] is not False:
                     seen["first_active"] = seen["first_active"] or state["at"]
                     if limits["stop_when_active"]:
                         break
             else:
+                looks += 1
                 if idle is None:
                     idle, seen["idle_since"] = elapsed, state["at"]
+                rest = limits["idle_seconds"] if flagged else max(limits["idle_seconds"], limits["quiet_seconds"])
                 over = active or state["next_start"] != next_start or elapsed >= limits["confirm_seconds"]
-                if over and elapsed - idle >= limits["idle_seconds"]:
+                if over and (flagged or looks >= 3) and elapsed - idle >= rest:
                     seen["history"] = self._history(parse_round_trip(since))
                     break
             if elapsed >= limits["seconds"]:
+                if not flagged and idle is not None:
+                    seen["history"] = self._history(parse_round_trip(since))
                 break
             time.sleep(limits["step_ms"] / 1000)
         return seen
 
     def probe(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of PROBE."""
-        probe: dict[str, Any] = {"services": {}, "version": None, "problems": {}, "connectors": [], "state": None, "history": None}
+        probe: dict[str, Any] = {"survey": None, "problems": {}, "connectors": [], "state": None, "history": None}
         problems = probe["problems"]
-        for name in ("ADSync", "FIMSynchronizationService", "MSOnlineSyncScheduler", "AADConnectProvisioningAgent"):
-            if not self._cmdlet("path_exists", path=_SERVICES + name):
-                continue
-            probe["services"][name] = None
-            try:
-                probe["services"][name] = _STATUS[self._cmdlet("Get-Service", Name=name)[0]["Status"]]
-            except CmdletError as error:
-                problems["services"] = error_object(error)
-        if "ADSync" not in probe["services"]:
+        survey = probe["survey"] = self.read_survey(problems)
+        if "ADSync" not in survey["services"]:
             return probe
-        try:
-            wizard = self._cmdlet("registry_value", path=r"HKLM:\SOFTWARE\Microsoft\Azure AD Connect", name="WizardPath")
-            probe["version"] = self._cmdlet("file_version", path=wizard)
-        except CmdletError as error:
-            problems["version"] = error_object(error)
+        version = survey["wizard_version"]
+        self._wmi = not version or tuple(int(part) for part in version.split(".")) < (1, 4, 18, 0)
         for part, step in (("module", self._import_engine), ("scheduler", lambda: probe.update(state=self._state()))):
             try:
                 step()
@@ -201,6 +190,7 @@ class ConnectFakes:
 
     def start(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of START."""
+        self._wmi = p["wmi"]
         names = ("before", "requested", "result", "refusal", "watch", "trouble")
         started: dict[str, Any] = {"sent": False, **dict.fromkeys(names)}
         try:
@@ -209,15 +199,21 @@ class ConnectFakes:
         except CmdletError as error:
             started["trouble"] = error_object(error)
             return started
+        if started["before"]["in_progress"] is None and started["before"]["busy"]:
+            return started
         started["sent"] = True
         started["requested"] = round_trip(self._clock.now())
         try:
-            started["result"] = self._cmdlet("Start-ADSyncSyncCycle", PolicyType=p["policy"])["Result"]
+            started["result"] = (self._cmdlet("Start-ADSyncSyncCycle", PolicyType=p["policy"]) or {}).get("Result", "")
         except CmdletError as error:
             started["refusal"] = error_object(error)
         try:
             if started["refusal"] is not None:
-                started["watch"] = {"state": self._state(), "active": False, "first_active": None, "idle_since": None, "history": None}
+                started["watch"] = {
+                    "state": self._state(),
+                    "active": False,
+                    **dict.fromkeys(("first_active", "idle_since", "history", "trouble")),
+                }
             else:
                 started["watch"] = self._watch(p, False, started["before"]["next_start"], started["requested"])
         except CmdletError as error:
@@ -226,6 +222,7 @@ class ConnectFakes:
 
     def watch(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of WATCH."""
+        self._wmi = p["wmi"]
         self._import_engine()
         return self._watch(p, p["active"], p["next_start"], p["since"])
 

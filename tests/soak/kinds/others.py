@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from .register import PHASES, kind, phase, place
+from .register import CYCLE, PHASES, kind, phase, place
 
 
 @kind("foreign cycle right before the start")
@@ -46,9 +46,13 @@ def _by_hand(scenario: Scenario) -> None:
 
 @kind("history without exports")
 def history_by_hand(scenario: Scenario) -> None:
-    """Profiles that somebody ran by hand before the task, after the watermark."""
-    profiles = scenario.random.choice([["Delta Import"], ["Delta Import", "Delta Synchronization"], ["Delta Import", "Export"]])
-    scenario.history.append(("profiles", {"profiles": profiles}))
+    """Profiles that somebody ran by hand before the task, after the watermark: the beginning of a cycle, or one without what matters."""
+    steps = list(CYCLE)
+    if scenario.random.random() < 0.5:
+        steps = steps[: scenario.random.randint(1, len(steps) - 2)]
+    else:
+        steps.remove(scenario.random.choice([CYCLE[0], CYCLE[2], CYCLE[4]]))
+    scenario.history.append(("profiles", {"steps": steps}))
     scenario.since_before = scenario.random.uniform(0.05, 0.5)
 
 

@@ -28,6 +28,15 @@ STAGES: dict[str, tuple[tuple[str, int], ...]] = {
 }
 COM_ERRORS = (0x80080005, 0x80070422, 0x80070426, 0x8007045B, 0x800706BA, 0x800706BE, 0x80010108)
 PHASES = 6
+#: a cycle by hand: (profile, whether on the AD connector)
+CYCLE = (
+    ("Delta Import", True),
+    ("Delta Import", False),
+    ("Delta Synchronization", True),
+    ("Delta Synchronization", False),
+    ("Export", False),
+    ("Export", True),
+)
 
 
 def kind(name: str) -> Callable[[Build], Build]:
@@ -47,8 +56,8 @@ def place(rng: random.Random, stage: str | None = None) -> dict[str, Any]:
 
 
 def phase(rng: random.Random) -> dict[str, Any]:
-    """A phase of a cycle: before it, in the middle of it, or between it and the next."""
-    return {"phase": rng.randrange(PHASES), "moment": rng.choice(["before", "within", "after"])}
+    """A phase of a cycle: mostly between it and the next one, which leaves no run that tells of it; sometimes in the middle of it."""
+    return {"phase": rng.randrange(PHASES), "moment": rng.choice(["before", "within", "after", "after"])}
 
 
 def comes_back(rng: random.Random) -> dict[str, Any]:

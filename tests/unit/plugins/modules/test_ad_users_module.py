@@ -38,7 +38,7 @@ def run(**arguments: Any) -> tuple[dict[str, Any], str]:
 @pytest.fixture(scope="module")
 def samba() -> Iterator[SambaDirectory]:
     """A freshly seeded domain controller."""
-    with running_directory("127.0.0.73") as directory:
+    with running_directory(73) as directory:
         yield directory
 
 

@@ -93,3 +93,12 @@ def test_options_are_those_of_the_documentation() -> None:
     assert {name: option.get("default") for name, option in options.items()} == {
         name: spec.get("default") for name, spec in action.ARGUMENT_SPEC.items()
     }
+
+
+@pytest.mark.parametrize(("callback", "beside"), [("default", False), ("ansible.builtin.minimal", False), ("ansible.posix.json", True)])
+def test_the_table_does_not_break_a_document_on_standard_output(callback: str, beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bool] = []
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", callback)
+    monkeypatch.setattr(action.display, "display", lambda line, *rest, stderr=False, **options: shown.append(stderr))
+    run(people=PEOPLE)
+    assert shown and set(shown) == {beside}

@@ -16,7 +16,7 @@ from lab.directory import SambaDirectory
 @pytest.fixture(scope="module")
 def samba() -> Iterator[SambaDirectory]:
     """A freshly seeded domain controller."""
-    with running_directory("127.0.0.59") as directory:
+    with running_directory(59) as directory:
         yield directory
 
 

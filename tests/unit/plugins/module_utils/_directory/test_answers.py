@@ -180,3 +180,15 @@ def test_one_member_that_is_there_already_does_not_keep_the_others_out(
     assert result["failure_reason"] is None, result["msg"]
     assert ["groups" in item["changes"] for item in result["accounts"]] == [True, False, True]
     assert ensure(samba, *people)["changed"] is False
+
+
+def test_whether_an_account_can_be_used_is_told(samba: SambaDirectory) -> None:
+    def enabled(*, check_mode: bool = False, **row: Any) -> Any:
+        made = ensure(samba, {"upn": "used@lab.example", "display_name": "Used", "password": PASSWORD, **row}, check_mode=check_mode)
+        return made["accounts"][0]["enabled"]
+
+    assert enabled(enabled=False, check_mode=True) is False
+    assert enabled(enabled=False) is False
+    assert enabled() is False, "disabled on purpose stays so"
+    assert enabled(enabled=True) is True
+    assert enabled() is True

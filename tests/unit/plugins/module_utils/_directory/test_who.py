@@ -161,7 +161,7 @@ def test_a_derived_name_gives_way_and_stays(samba: SambaDirectory, admin: Admin)
 
 def test_forms_are_at_most_as_long_as_a_name_may_be() -> None:
     forms = forms_of("N" * 64, "sam")
-    found = [next(forms) for _ in range(12)]
+    found = [next(forms) for _each in range(12)]
     assert found[0] == "N" * 64
     assert found[1].endswith(" (sam)") and found[2].endswith(" (2)") and found[11].endswith(" (11)")
     assert {len(form) for form in found} == {64}
@@ -250,7 +250,7 @@ def test_two_runs_of_one_table_at_once(samba: SambaDirectory, monkeypatch: pytes
 def test_many_runs_at_once_make_everybody_once(samba: SambaDirectory) -> None:
     people = [{"upn": f"crowd{n}@lab.example", "display_name": f"Crowd {n}", "groups": ["GG-Sales"]} for n in range(6)]
     results: list[dict[str, Any]] = []
-    runs = [threading.Thread(target=lambda: results.append(ensure(samba, *people))) for _ in range(3)]
+    runs = [threading.Thread(target=lambda: results.append(ensure(samba, *people))) for _each in range(3)]
     for run in runs:
         run.start()
     for run in runs:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import Probe
-from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import ConnectEngine, retirement, version_numbers
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._retirement import retirement, retirement_of_dirsync, version_numbers
+from ansible_collections.hybrid.identity.plugins.module_utils._engines.connect import ConnectEngine
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import Answer
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._clock import ClockLead
 
@@ -24,15 +25,17 @@ def probe(bits: int = 64, lead: float = 0.0, took: float = 0.0, way: float = 0.0
         bits: of the remote process. lead: seconds that its clock is ahead. took, way: seconds of the script and of everything else.
         changes: to the data of the script.
     """
-    data = {
-        "services": {"ADSync": RUNNING},
-        "version": "2.6.92.0",
-        "problems": {},
-        "connectors": [],
-        "state": None,
-        "history": None,
-        **changes,
+    version = changes.pop("version", "2.6.92.0")
+    survey = {
+        "services": changes.pop("services", {"ADSync": RUNNING}),
+        "wizard": bool(version),
+        "wizard_version": version or None,
+        "bin_folder": "C:\\Program Files\\Microsoft Azure AD Sync\\Bin",
+        "engine_version": None,
+        "exe": False,
+        "dirsync": [],
     }
+    data = {"survey": survey, "problems": {}, "connectors": [], "state": None, "history": None, **changes}
     clock = datetime.now(timezone.utc) + timedelta(seconds=lead)
     asked = datetime.now(timezone.utc).timestamp() - took - way
 
@@ -71,15 +74,7 @@ def error(name: str, hresult: int = -2146233088) -> dict[str, Any]:
             {"version": "1.1.105.0", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
             "engine_error",
         ),
-        (
-            {"version": "", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
-            "engine_unsupported",
-        ),
         ({"problems": {"module": error("System.Management.Automation.CommandNotFoundException")}}, "module_missing"),
-        (
-            {"version": "1.0.9131.0", "problems": {"scheduler": error("System.Management.Automation.CommandNotFoundException")}},
-            "engine_unsupported",
-        ),
         ({"problems": {"scheduler": error("System.ServiceModel.EndpointNotFoundException")}}, "engine_access_denied"),
         (
             {"services": {"ADSync": None}, "problems": {"scheduler": error("System.ServiceModel.EndpointNotFoundException")}},
@@ -144,7 +139,9 @@ def test_two_exchanges_narrow_the_interval_and_a_clock_that_was_set_begins_anew(
 def test_a_run_is_over_when_its_end_does_not_lie_before_its_start(ended: str | None, over: bool) -> None:
     run = {"connector": "corp.example", "connector_id": "AB", "profile": "Delta Import", "number": 1, "result": "success", "steps": []}
     now = "2026-11-24T13:00:00.0000000Z"
-    first = probe(history={"at": now, "runs": [{**run, "started": "2026-11-24T12:00:00.0000000Z", "ended": ended}]})
+    first = probe(
+        history={"at": now, "source": "run_history", "runs": [{**run, "started": "2026-11-24T12:00:00.0000000Z", "ended": ended}]}
+    )
     assert first.history is not None
     (read,) = first.history.runs or ()
     assert (read.ended is not None) is over
@@ -171,8 +168,16 @@ def test_version_numbers(version: str | None, numbers: tuple[int, ...] | None) -
     [
         ("2.5.78.0", date(2026, 9, 30), "supported"), ("2.5.78.0", date(2026, 10, 1), "refused"), ("2.5.79.0", date(2027, 1, 1), "supported"),
         ("2.6.92.0", date(2026, 11, 24), "supported"), (None, date(2026, 11, 24), "unknown"), ("garbage", date(2026, 11, 24), "unknown"),
-        ("1.6.16", date(2026, 11, 24), "refused"),
+        ("1.6.16", date(2026, 11, 24), "refused"), ("1.6.16.0", date(2023, 9, 30), "supported"), ("1.6.16.0", date(2023, 10, 1), "refused"),
+        ("1.0.8641.0", date(2021, 4, 1), "supported"), ("1.0.8641.0", date(2023, 10, 1), "refused"),
+        ("1.0.494.501", date(2021, 3, 31), "supported"), ("1.0.494.501", date(2021, 4, 1), "refused"),
     ],
 )  # fmt: skip
 def test_retirement(version: str | None, day: date, support: str) -> None:
     assert retirement(version, day)[0] == support
+
+
+def test_retirement_of_dirsync_says_the_day() -> None:
+    assert retirement_of_dirsync("1.0.7020.0", date(2021, 3, 31))[0] == "supported"
+    support, note = retirement_of_dirsync(None, date(2021, 4, 1))
+    assert (support, note) == ("refused", "DirSync has been refused by the cloud since 1 April 2021.")

@@ -91,7 +91,12 @@ def test_nothing_is_found_inside_the_collection(tmp_path: Path) -> None:
 def test_the_first_controller_that_answers() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()  # it accepts and speaks no TLS
+
+    def speak_no_tls() -> None:
+        connection, _peer = listener.accept()
+        connection.close()
+
+    threading.Thread(target=speak_no_tls, daemon=True).start()
     with listener:
         server, silent = first_that_answers(["127.0.0.1", "127.0.0.99"], port, patience=1)
     assert server is None and len(silent) == 2 and silent[1] == "127.0.0.99: Connection refused"

@@ -35,7 +35,7 @@ def user(upn: str, state: str = "missing", licence: bool = True, before: str | N
     return {"upn": upn, "state": state, "failure_reason": None, "changes": told, **changes}
 
 
-def looks(*people: dict[str, Any], accounts: Any = None, users: Any = None, seats: Any = None, sync: Any = OPEN, **directory: Any) -> Looks:
+def looks(*people: dict[str, Any], accounts: Any = None, users: Any = None, seats: Any = None, sync: Any = None, **directory: Any) -> Looks:
     """What was seen of these people: they are new, and nothing is wrong."""
     batch = check(read_people(people).records, DEFAULTS, None)
     found = batch.lookups()
@@ -48,7 +48,7 @@ def looks(*people: dict[str, Any], accounts: Any = None, users: Any = None, seat
         seats=seats or {},
         directory={"failure_reason": None, "accounts": accounts or [account(upn) for upn in upns], **directory},
         tenant={"failure_reason": None, "users": users or [user(upn) for upn in upns]},
-        sync=sync,
+        sync=OPEN if sync is None else sync,
     )
 
 

@@ -134,7 +134,7 @@ def test_empty_rows_are_left_out_and_rows_counted_as_a_spreadsheet_does() -> Non
         ("Büro", "office"),
         ("Buero", "office"),
         ("Führungskraft", "manager"),
-        ("numéro d’employé", "employee_id"),
+        ("numéro d\u2019employé", "employee_id"),
         ("Lizenzen", "licenses"),
         ("name", "name"),
     ],

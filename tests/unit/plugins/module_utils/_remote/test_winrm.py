@@ -48,11 +48,12 @@ def _failure(transport: WinrmTransport, timeout: float = 5.0) -> TransportError:
     return caught.value
 
 
-@pytest.mark.parametrize("authentication", ["ntlm", "basic"])
-@pytest.mark.parametrize("behaviour", [None, hostile_server.hang, hostile_server.drip_head, hostile_server.drip_body])
+@pytest.mark.parametrize(("behaviour", "authentication"), [
+    (None, "ntlm"), (hostile_server.hang, "basic"), (hostile_server.drip_head, "ntlm"), (hostile_server.drip_body, "ntlm"), (hostile_server.drip_body, "basic"),
+])  # fmt: skip
 def test_a_server_that_never_finishes_its_answer_is_left_in_time(behaviour: Any, authentication: str) -> None:
     with HostileServer(behaviour) as server:
-        error = _failure(_transport(server.port, authentication=authentication), timeout=1.5)
+        error = _failure(_transport(server.port, authentication=authentication), timeout=1.6)
     assert isinstance(error, Unreachable), "nothing has run"
     assert "within 2 s" in str(error)
 
@@ -90,8 +91,9 @@ def test_output_without_end_is_cut_off() -> None:
         assert server.log.shells_opened == server.log.shells_closed == 1
 
 
-@pytest.mark.parametrize("authentication", ["ntlm", "basic"])
-@pytest.mark.parametrize("verb", ["Create", "Command", "Send", "Receive", "Signal"])
+@pytest.mark.parametrize(("verb", "authentication"), [
+    ("Create", "ntlm"), ("Command", "ntlm"), ("Send", "basic"), ("Receive", "ntlm"), ("Receive", "basic"), ("Signal", "ntlm"),
+])  # fmt: skip
 def test_a_call_that_hangs_anywhere_is_left_in_time_and_its_shell_is_given_back(verb: str, authentication: str) -> None:
     def evaluate(command: RemoteCommand) -> int:
         command.read_stdin()

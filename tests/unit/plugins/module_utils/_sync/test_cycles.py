@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync_cases import CONNECTORS, NOON, ORDER, at, cycle, run
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import Connector, Run
-from ansible_collections.hybrid.identity.plugins.module_utils._engines._plan import SCHEDULER_CYCLE
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._plan import DIRSYNC_CYCLE, SCHEDULER_CYCLE
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._cycles import Cycle, Parts, cycle_begun_at, group_cycles, parts_of
 
 
@@ -107,3 +107,23 @@ def test_the_cycle_of_a_start_is_neither_the_one_before_nor_the_next() -> None:
     assert begun([*cycle(101), *cycle(200)]) == 101
     assert begun([run(100.5, result="in-progress")]) == 100.5
     assert begun(cycle(0)) is None
+
+
+def test_the_last_short_run_of_an_earlier_cycle_is_not_the_cycle_that_was_started() -> None:
+    rest = [run(9.95, "export", seconds=0.04)]
+    found = cycle_begun_at([*rest, *cycle(10.1)], at(9.9))
+    assert found is not None
+    assert len(found.runs) == 6
+    alone = cycle_begun_at(rest, at(9.9))
+    assert alone is not None
+    assert alone.runs == tuple(rest)
+
+
+def test_a_run_that_imports_and_synchronises_is_both_parts() -> None:
+    both = {"also": ("synchronization",)}
+    runs = [run(0, "import", False, **both), run(10, "import", True, **both), run(20, "export", False), run(30, "confirmation", False)]
+    assert [len(group.runs) for group in group_cycles([*runs, *[run(100, "import", False, **both)]])] == [4, 1]
+    found = parts_of(Cycle(tuple(runs)), DIRSYNC_CYCLE, CONNECTORS, at(5), full=False)
+    assert (found.lacking, found.missing, found.absent) == ((), (), ())
+    late = parts_of(Cycle(tuple(runs)), DIRSYNC_CYCLE, CONNECTORS, at(15), full=False)
+    assert late.lacking == ("the import on corp.example", "the synchronisation on corp.example", "the export on the cloud connector")

@@ -16,7 +16,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape imp
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._actions import Look, ReadHistory, Start, Stop
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._decide import ROWS, decide, row_of
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._observed import LOST, REFUSED, Trouble
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._observed import LOST, REFUSED, Trouble, after_lost_start
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._proof import prove
 
 BROKEN = ConnectionBroken("The connection ended.")
@@ -84,6 +84,7 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
         {"min_interval": 600}, observed(IDLE, history=history(60, None)), "guard", {"reason": "history_unavailable"},
     ),
     "staging": ({}, observed(state(60, staging=True)), "blocked", {"reason": "staging"}),
+    "staging, and the host is passed over": ({"on_staging": "skip"}, observed(state(60, staging=True)), "skip", {"skip_reason": "staging", "reason": None}),
     "a wizard was opened while it was busy": ({}, observed(state(60, suspended=True)), "blocked", {"reason": "scheduler_suspended"}),
     "the engine blocks": (
         {}, observed(IDLE, probe=probe(blocker=HybridIdentityError("service_stopped", "It is stopped."))), "blocked", {"reason": "service_stopped"},
@@ -114,6 +115,10 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
     "accepted, and nothing seen yet": ({}, observed(state(12), idle=9, request=OURS), "confirm", {}),
     "accepted, ended, not read": (
         {}, observed(IDLE, seen=12, request=OURS, history=history(60, None, local=True), local_helps=True), "read", {},
+    ),
+    "accepted, ended, and no time to read": (
+        {}, observed(IDLE, seen=12, request=OURS, history=history(60, None, local=True), local_helps=True, time_left=2.0), "no time to read",
+        {"reason": "wait_timeout"},
     ),
     "accepted, cut short, just now": ({}, observed(state(62), idle=60, seen=12, request=OURS, history=history(61, cycle(11, steps=2))), "settle", {}),
     "accepted, cut short": (
@@ -169,6 +174,25 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
     "no flag, between two steps": (
         {}, observed(state(62, None), idle=61, seen=12, request=OURS, history=history(62, cycle(11))), "settle", {},
     ),
+    "no flag, at rest since a moment, and a run has ended just before": (
+        {}, observed(state(62, None), idle=61, history=history(62, cycle(25, steps=4))), "between steps", {},
+    ),
+    "no flag, at rest since a moment, and nothing can be read": ({}, observed(state(62, None), idle=61), "between steps", {}),
+    "no flag, at rest since a moment, and nothing ran for long": (
+        {}, observed(state(162, None), idle=161, history=history(162, cycle(-60))), "start", {},
+    ),
+    "no flag, runs of unknown kinds": (
+        {}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, [run(11, "other"), run(20, "other", False)])),
+        "plan unknown", {"reason": None, "warned": "is not known"},
+    ),
+    "no flag, runs of unknown kinds, one was stopped": (
+        {}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, [run(11, "other", result="stopped-server-down")])),
+        "plan unknown", {"reason": "connector_unreachable"},
+    ),
+    "staging cannot be read, and nothing was exported": (
+        {}, observed(state(67, None, staging=None), idle=61, seen=12, request=OURS, history=history(67, cycle(11, steps=4))),
+        "cut short", {"reason": "cycle_failed", "remedy": "Look whether this server is in staging mode, where nothing is exported: it cannot be read here."},
+    ),
     "no flag, after a rest": ({}, observed(state(67, None), idle=61, seen=12, request=OURS, history=history(67, cycle(11))), "proven", {"reason": None}),
 }  # fmt: skip
 
@@ -220,3 +244,32 @@ def test_actions_are_a_few() -> None:
     for wanted, seen, _row, _expected in TABLE.values():
         options = {key: value for key, value in wanted.items() if key != "since"}
         assert isinstance(decide(desired(wanted.get("since", 0), **options), seen), (Look, ReadHistory, Start, Stop))
+
+
+def test_a_history_that_was_read_before_the_start_shows_nothing_of_it() -> None:
+    seen = observed(state(40), idle=-60, request=OURS, history=history(9, cycle(-300)), local_helps=True)
+    assert row_of(desired(), seen).name == "read"
+    lost = after_lost_start(observed(state(8), idle=-60, history=history(9, [])), "The connection ended.", None)
+    assert lost.request is not None
+    assert lost.request.at == at(9), "it was sent after the newest thing that is known"
+
+
+def test_looks_bring_a_history_that_reaches_back_far_enough() -> None:
+    """A cycle that ends while the task waits for rest is judged as a whole, and counts for the interval guard."""
+    busy = decide(desired(-600, min_interval=1800), observed(ACTIVE, probe=probe(0)))
+    assert isinstance(busy, Look)
+    assert busy.since is not None
+    assert busy.since <= at(-1800)
+    ours = decide(desired(-600), observed(ACTIVE, seen=12, request=OURS))
+    assert isinstance(ours, Look)
+    assert ours.since is not None
+    assert at(5) < ours.since < at(10)
+
+
+def test_a_lost_start_covers_what_began_after_the_watermark_only() -> None:
+    """Between the last look and the moment at which it was sent somebody else may have started one."""
+    seen = observed(state(80), idle=61, request=LOST_START, history=history(62, cycle(11)))
+    assert prove(desired(11), seen).covers
+    assert not prove(desired(12), seen).covers
+    accepted = observed(state(80), idle=61, request=OURS, history=history(62, cycle(11)))
+    assert prove(desired(12), accepted).covers, "the engine accepted it when the watermark had passed, whatever its clock says"

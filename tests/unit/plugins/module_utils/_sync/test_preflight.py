@@ -19,7 +19,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._sync._preflight i
 
 def refusal(first: Probe, **choices: str) -> str | None:
     assert first.state is not None
-    options: dict[str, Any] = {"on_staging": "refuse", "on_disabled": "refuse", **choices}
+    options: dict[str, Any] = {"on_staging": "refuse", "on_disabled": "refuse", "on_retired": "refuse", **choices}
     found = require_ready(first, first.state, **options)
     return found.reason if found else None
 
@@ -35,6 +35,14 @@ def test_what_is_refused_comes_in_a_fixed_order() -> None:
         reasons.append(refusal(probe(**everything)))
         del everything[change]
     assert reasons == ["engine_unsupported", "scheduler_suspended", "staging", "scheduler_disabled"]
+
+
+def test_a_calendar_keeps_nobody_from_running_unless_it_is_wanted() -> None:
+    assert refusal(probe(support="refused"), on_retired="warn") is None
+
+
+def test_what_an_engine_lacks_refuses_nothing() -> None:
+    assert refusal(probe(staging=None, suspended=None, enabled=None)) is None
 
 
 def test_proceeding_on_purpose() -> None:

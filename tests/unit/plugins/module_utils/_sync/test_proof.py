@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +35,7 @@ RUNS = st.one_of(
 
 
 @st.composite
-def observations(draw: Any) -> Observed:
+def observations(draw: st.DrawFn) -> Observed:
     """Anything that a task may have seen by the second 120."""
     look = state(120, draw(st.sampled_from([False, False, True, None])), next_start=draw(st.sampled_from(["one", "two"])))
     answer = draw(st.sampled_from([None, ACCEPTED, LOST, REFUSED]))

@@ -64,9 +64,11 @@ def test_events_when_there_is_nothing_better(counts: dict[str, int], fail_on: st
 
 
 def test_counters_become_changes() -> None:
-    counts = step_counts([{"ExportAdd": 2, "ExportRename": 1}, {"ExportDeleteAdd": 1, "ExportFailure": 3}], "export")
+    counts = step_counts([{"ExportAdd": 2, "ExportRename": 1}, {"ExportDeleteAdd": 1, "ExportFailure": 3}], ["export"])
     assert counts == {"add": 3, "update": 1, "delete": 1, "failed": 3}
-    assert step_counts([{"StageAdd": 1, "ExportAdd": 9}], "import")["add"] == 1
+    assert step_counts([{"StageAdd": 1, "ExportAdd": 9}], ["import"])["add"] == 1
+    dashed = [{"stage-add": 1, "stage-delete-add": 2, "flow-failure": 3, "export-add": 9}]
+    assert step_counts(dashed, ["import", "synchronization"]) == {"add": 3, "update": 0, "delete": 2, "failed": 3}
     report = change_report([run(0, "export", False, counts=counts), run(1, counts={"add": 1, "update": 0, "delete": 0, "failed": 0})])
     assert report == {"import": {"add": 1, "update": 0, "delete": 0, "failed": 0}, "export": counts}
 

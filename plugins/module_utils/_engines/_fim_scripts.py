@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""PowerShell for the WMI provider of the FIM family: which connectors there are, which of them run, and the run history. Private to the collection.
+
+The provider came with DirSync, AAD Sync and Azure AD Connect; 1.4.18 took it away. All its values are text, its times are UTC with
+milliseconds and no mark of a zone (Microsoft, MIIS_RunHistory).
+"""
+
+from __future__ import annotations
+
+from ._windows_scripts import TIMES
+
+# Quiet is not the end: between two steps of a cycle everything looks idle.
+WMI = r"""
+$wmiSpace = 'root\MicrosoftIdentityIntegrationServer'
+function ConvertFrom-WmiTime($Text) {
+    $moment = [datetime]::MinValue
+    $styles = [System.Globalization.DateTimeStyles]'AssumeUniversal, AdjustToUniversal'
+    $parsed = [datetime]::TryParseExact([string]$Text, 'yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture, $styles, [ref]$moment)
+    if (-not $parsed -or $moment.Year -lt 2000) { return $null }
+    return $moment.ToString('o')
+}
+function Get-WmiAgents { return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_ManagementAgent -ErrorAction Stop) }
+function ConvertFrom-WmiGuid($Text) { return ([string]$Text).Trim('{}').ToLowerInvariant() }
+function Read-WmiConnectors {
+    foreach ($agent in @(Get-WmiAgents)) { @{ name = [string]$agent.Name; id = ConvertFrom-WmiGuid $agent.Guid; type = [string]$agent.Type } }
+}
+function Read-WmiBusy {
+    foreach ($agent in @(Get-WmiAgents)) {
+        $status = [string](Invoke-CimMethod -InputObject $agent -MethodName RunStatus -ErrorAction Stop).ReturnValue
+        if ($status -eq 'in-progress' -or $status -like 'completing-*') { [string]$agent.Name }
+    }
+}
+function Get-WmiRows($Since) {
+    # The provider compares text, so the bound is cut to its milliseconds.
+    $from = $Since.ToString('yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture)
+    return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_RunHistory -Filter ("RunStartTime >= '" + $from + "'") -ErrorAction Stop)
+}
+function Get-NodeText($Node, $Path) {
+    $found = $Node.SelectSingleNode($Path)
+    if ($null -eq $found) { return '' }
+    return [string]$found.get_InnerText()
+}
+function Get-NodeXml($Node, $Path) {
+    $found = $Node.SelectSingleNode($Path)
+    if ($null -eq $found -or -not $found.get_HasChildNodes()) { return '' }
+    $text = [string]$found.get_OuterXml()
+    if ($text.Length -gt 200000) { return $text.Substring(0, 200000) }
+    return $text
+}
+function Read-WmiStep($Step) {
+    $counts = @{}
+    foreach ($counter in $Step.SelectNodes('staging-counters/*|export-counters/*|inbound-flow-counters/flow-failure')) {
+        if ($counter.get_InnerText() -ne '0') { $counts[$counter.get_Name()] = [int]$counter.get_InnerText() }
+    }
+    $type = $Step.SelectSingleNode('step-description/step-type')
+    return @{
+        number = [int]$Step.GetAttribute('step-number')
+        type = if ($null -eq $type) { '' } else { [string]$type.GetAttribute('type') }
+        subtype = Get-NodeText $Step 'step-description/step-type/*'
+        counts = $counts
+        errors = Get-NodeXml $Step 'synchronization-errors'
+        discovery = Get-NodeXml $Step 'ma-discovery-errors'
+    }
+}
+function Read-WmiRuns($Since) {
+    $newest = @(Get-WmiRows $Since | Sort-Object -Property RunStartTime -Descending | Select-Object -First 60)
+    foreach ($row in $newest) {
+        $run = @{
+            connector = [string]$row.MaName
+            connector_id = ConvertFrom-WmiGuid $row.MaGuid
+            profile = [string]$row.RunProfile
+            number = [int]$row.RunNumber
+            result = [string]$row.RunStatus
+            started = ConvertFrom-WmiTime $row.RunStartTime
+            ended = ConvertFrom-WmiTime $row.RunEndTime
+            account = $null
+            steps = @()
+        }
+        $text = [string](Invoke-CimMethod -InputObject $row -MethodName RunDetails -ErrorAction Stop).ReturnValue
+        if ($text) {
+            $document = [xml]$text
+            $run.account = Get-NodeText $document '/run-history/run-details/security-id'
+            $run.steps = @(foreach ($step in $document.SelectNodes('/run-history/run-details/step-details')) { Read-WmiStep $step })
+        }
+        $run
+    }
+}
+function Read-WmiAccounts($Since) {
+    foreach ($run in @(Read-WmiRuns $Since | Sort-Object -Property { $_.started })) { [string]$run.account }
+}
+# The highest number of each connector tells whether a run has begun since, also one that no look has met.
+function Read-WmiNumbers($Since) {
+    $numbers = @{}
+    foreach ($row in @(Get-WmiRows $Since)) {
+        $id = ConvertFrom-WmiGuid $row.MaGuid
+        if (-not $numbers.ContainsKey($id) -or $numbers[$id] -lt [int]$row.RunNumber) { $numbers[$id] = [int]$row.RunNumber }
+    }
+    return $numbers
+}
+function Find-NewRuns($Before, $Now) {
+    foreach ($id in $Now.Keys) { if (-not $Before.ContainsKey($id) -or [int]$Now[$id] -gt [int]$Before[$id]) { $id } }
+}
+"""
+
+# One file on the server keeps two tasks from looking and starting at the same time. It goes away with the handle, however that ends.
+# Nobody holds it for longer than a start takes; who cannot get it within that time is kept out by rights and goes on without.
+LOCK = r"""
+function Open-Lock($Seconds) {
+    $path = Join-Path $env:ProgramData 'hybrid.identity.lock'
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        try { return New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', 'None', 4096, ([System.IO.FileOptions]::DeleteOnClose) } catch {
+            if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $null }
+        }
+        Start-Sleep -Milliseconds 250
+    }
+}
+function Get-NumbersBefore { try { return Read-WmiNumbers ((Get-Date).ToUniversalTime().AddDays(-30)) } catch { return $null } }
+function Wait-NewRun($Before, $Limits) {
+    if ($null -eq $Before) { return $false }
+    $since = (Get-Date).ToUniversalTime().AddDays(-30)
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($watch.Elapsed.TotalSeconds -lt $Limits.confirm_seconds) {
+        if (@(Find-NewRuns $Before (Read-WmiNumbers $since)).Count -gt 0) { return $true }
+        Start-Sleep -Milliseconds $Limits.step_ms
+    }
+    return $false
+}
+"""
+
+# What the older engines have in common: they have no flag, and their history comes by WMI.
+HISTORY = r"""
+function Read-History($Since) {
+    $history = @{ at = Get-UtcText; source = 'wmi'; runs = $null; events = $null; runs_error = $null; events_error = $null; connectors = @() }
+    try {
+        $history.runs = @(Read-WmiRuns $Since)
+        $history.connectors = @(Read-WmiConnectors)
+    } catch { $history.runs_error = ConvertTo-ErrorObject $_ }
+    try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
+    return $history
+}
+"""
+
+# Read-State is the engine's own. A look counts as quiet when nothing runs and no run has begun since the look before it.
+WATCH = r"""
+function Watch-Engine($Limits, $Active, $Since) {
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    $idle = $null
+    $looks = 0
+    $last = $null
+    $seen = @{ active = $false; first_active = $null; idle_since = $null; history = $null }
+    while ($true) {
+        $state = Read-State
+        $seen.state = $state
+        $numbers = @{}
+        try { $numbers = Read-WmiNumbers $Since } catch { $null = $_ }
+        $begun = $null -ne $last -and @(Find-NewRuns $last $numbers).Count -gt 0
+        $last = $numbers
+        if ($state.in_progress -or $state.busy.Count -gt 0 -or $begun) {
+            $Active = $true
+            $idle = $null
+            $looks = 0
+            $seen.idle_since = $null
+            $seen.active = $true
+            if ($null -eq $seen.first_active) { $seen.first_active = $state.at }
+            if ($Limits.stop_when_active) { break }
+        } else {
+            $looks++
+            if ($null -eq $idle) {
+                $idle = $watch.Elapsed.TotalSeconds
+                $seen.idle_since = $state.at
+            }
+            $over = $Active -or $numbers.Count -gt 0 -or $watch.Elapsed.TotalSeconds -ge $Limits.confirm_seconds
+            if ($over -and $looks -ge 3 -and ($watch.Elapsed.TotalSeconds - $idle) -ge $Limits.quiet_seconds) { break }
+        }
+        if ($watch.Elapsed.TotalSeconds -ge $Limits.seconds) { break }
+        Start-Sleep -Milliseconds $Limits.step_ms
+    }
+    if ($null -ne $idle) { $seen.history = Read-History $Since }
+    return $seen
+}
+"""
+
+READ_RUNS = (
+    "param($p)"
+    + TIMES
+    + WMI
+    + r"""
+$answer = @{ at = Get-UtcText; runs = @(Read-WmiRuns (ConvertFrom-RoundTrip $p.since)); connectors = @() }
+try { $answer.connectors = @(Read-WmiConnectors) } catch { $answer.problem = ConvertTo-ErrorObject $_ }
+return $answer
+"""
+)
