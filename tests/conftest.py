@@ -13,12 +13,13 @@ from typing import Any
 
 import connections
 import pytest
-from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLES, MakeEstate
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
 _RAN_WITH = "scripts_with"
 _ran: collections.Counter[str] = collections.Counter()
+_tables: dict[str, list[list[str]]] = {}
 
 
 @pytest.fixture(scope="session", params=["fakes", "powershell"])
@@ -70,6 +71,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count what ran with what; a skipped test has not run."""
     if report.when == "call" and not report.skipped:
         _ran.update(str(value) for name, value in report.user_properties if name == _RAN_WITH)
+        for title, headings, cells in [value for name, value in report.user_properties if name == TABLE]:  # type: ignore[misc]
+            _tables.setdefault(title, [headings]).append(cells)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -79,7 +82,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         write(line)
     why = f"engine: {POWERSHELL}" if POWERSHELL else NO_POWERSHELL
     write(f"scripts: {_ran['powershell']} tests ran them in PowerShell, {_ran['fakes']} ran their Python fakes ({why})")
-    for title, rows in TABLES.items():
+    for title, rows in _tables.items():
         write(title)
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in [rows[0], *sorted(rows[1:])]:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from lab.estate import Estate
 from lab.powershell.runner import find_powershell
 
-#: tables that tests print at the end of a run: title -> rows, each a list of cells
-TABLES: dict[str, list[list[str]]] = {}
+#: a note of a test that adds a row to a table that is printed at the end of a run: [title, headings, cells]
+TABLE = "table"
 MakeEstate = Callable[..., Estate]
 
 POWERSHELL = find_powershell()

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
 import procedures
 import pytest
-from estates import TABLES, MakeEstate
+from estates import TABLE, MakeEstate
 from fim_servers import OneUser
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
@@ -231,11 +231,11 @@ _TITLE = "every engine in every case of a trigger:"
 
 
 @pytest.fixture
-def row(engine: str, scripts_with: str) -> Iterator[list[str]]:
-    """The row of an engine in the table; a case that did not come to its end stays `FAILED`."""
+def row(engine: str, scripts_with: str, request: pytest.FixtureRequest) -> list[str]:
+    """The row of an engine in the table, which travels with the report of the test; a case that did not come to its end stays `FAILED`."""
     cells = [engine, scripts_with, *("FAILED" for _name in CASES)]
-    TABLES.setdefault(_TITLE, [["engine", "scripts", *CASES]]).append(cells)
-    yield cells
+    request.node.user_properties.append((TABLE, [_TITLE, ["engine", "scripts", *CASES], cells]))
+    return cells
 
 
 @pytest.mark.parametrize("engine", DRIVEN)
