@@ -306,3 +306,23 @@ def test_a_broken_watch_is_looked_at_again(make_estate: MakeEstate) -> None:
     result = procedures.trigger_over([("sync1", shell)])
     assert result["failure_reason"] in (None, "unreachable")
     assert len(estate.sync.cycles) <= 2
+
+
+def test_the_cycle_of_another_account_is_not_ones_own(make_estate: MakeEstate) -> None:
+    """The product's scheduler was faster: the executable that the task started finds the engine busy and ends without a word."""
+    estate = make_estate(engine="aadsync-exe")
+    estate.sync.arm("foreign_cycle")
+    result = procedures.trigger(estate)
+    assert (result["sync"]["ownership"], result["sync"]["state"]) == ("unconfirmed", "verified"), result
+    assert len(estate.sync.cycles) == 1
+
+
+@pytest.mark.parametrize("engine", ["dirsync_legacy", "dirsync", "aadsync", "aad-connect-1.0", "connect-1.3"])
+def test_a_retired_version_is_warned_of_once_and_refused_where_that_is_wanted(engine: str, make_estate: MakeEstate) -> None:
+    estate = make_estate(engine=engine)
+    refused = procedures.trigger(estate, on_retired="refuse")
+    assert (refused["failure_reason"], refused["support"], refused["changed"]) == ("engine_unsupported", "refused", False)
+    assert estate.sync.cycles == []
+    result = procedures.trigger(estate)
+    assert (result["failure_reason"], result["support"], result["version"]) == (None, "refused", estate.sync.options.product_version)
+    assert len([warning for warning in result["warnings"] if "has been refused by the cloud since" in warning]) == 1

@@ -47,7 +47,10 @@ function Remove-OneShots {
         $service = Get-Scheduler
         $folder = $service.GetFolder('\hybrid.identity')
         $tasks = $folder.GetTasks(1)
-        $names = @(for ($i = 1; $i -le $tasks.Count; $i++) { if ($tasks.Item($i).Name -like 'cycle-*' -and [int]$tasks.Item($i).State -ne 4) { [string]$tasks.Item($i).Name } })
+        $names = @(for ($i = 1; $i -le $tasks.Count; $i++) {
+            $task = $tasks.Item($i)
+            if ($task.Name -like 'cycle-*' -and [int]$task.State -ne 4) { [string]$task.Name }
+        })
         foreach ($name in $names) { $folder.DeleteTask($name, 0) }
         if ($folder.GetTasks(1).Count -eq 0 -and $folder.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
     } catch { $null = $_ }
@@ -110,7 +113,8 @@ function Invoke-OneShot($Word) {
     $action.Arguments = $Word
     $null = $folder.RegisterTaskDefinition('cycle-' + $p.name, $definition, 2, $sid, $null, 2).Run($null)
 }
-$started = @{ sent = $false; locked = $false; before = $null; requested = $null; means = $null; attempts = @(); appeared = $false; accounts = @(); watch = $null; trouble = $null }
+$started = @{ sent = $false; locked = $false; before = $null; requested = $null; means = $null; attempts = @(); appeared = $false; watch = $null }
+$started += @{ accounts = @(); trouble = $null }
 $started.account = [string][System.Security.Principal.WindowsIdentity]::GetCurrent().Name
 $word = if ($p.full) { 'initial' } else { 'delta' }
 $total = [System.Diagnostics.Stopwatch]::StartNew()

@@ -67,10 +67,10 @@ function Invoke-Start($How, $Full) {
         if ($Full) { $null = Start-OnlineCoexistenceSync -FullSync -ErrorAction Stop } else { $null = Start-OnlineCoexistenceSync -ErrorAction Stop }
         return
     }
-    $text = '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; exit 3 }'
+    $text = '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; throw }'
     $encoded = [Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($text))
     $said = @(powershell.exe -NoProfile -NonInteractive -PSConsoleFile $console -EncodedCommand $encoded)
-    if ($LASTEXITCODE -ne 0) { throw ($said -join ' ') }
+    if ($LASTEXITCODE -ne 0) { throw (@($said | Select-Object -Unique) -join ' ') }
 }
 function Get-FullFlag { return (Get-ItemProperty -LiteralPath $key -ErrorAction Stop).FullSyncNeeded }
 function Restore-FullFlag($Before) {
@@ -78,7 +78,8 @@ function Restore-FullFlag($Before) {
         Set-ItemProperty -LiteralPath $key -Name FullSyncNeeded -Value ([int]$Before) -Type DWord -ErrorAction Stop
     }
 }
-$started = @{ sent = $false; locked = $false; before = $null; requested = $null; how = $null; refusal = $null; flag = $null; flag_written = $false; flag_left = $null; appeared = $false; watch = $null; trouble = $null }
+$started = @{ sent = $false; locked = $false; before = $null; requested = $null; how = $null; refusal = $null; appeared = $false; watch = $null }
+$started += @{ flag = $null; flag_written = $false; flag_left = $null; trouble = $null }
 $total = [System.Diagnostics.Stopwatch]::StartNew()
 $lock = Open-Lock $p.lock_seconds
 $started.locked = $null -ne $lock

@@ -110,7 +110,10 @@ function Open-Lock($Seconds) {
     $path = Join-Path $env:ProgramData 'hybrid.identity.lock'
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while ($true) {
-        try { return New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', 'None', 4096, ([System.IO.FileOptions]::DeleteOnClose) } catch {
+        try {
+            $options = [System.IO.FileOptions]::DeleteOnClose
+            return New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', 'None', 4096, $options
+        } catch {
             if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $null }
         }
         Start-Sleep -Milliseconds 250

@@ -70,7 +70,9 @@ function Format-AsUtc($Moment) {
     if ($null -eq $Moment) { return $null }
     return [datetime]::SpecifyKind($Moment, [System.DateTimeKind]::Utc).ToString('o')
 }
-function ConvertFrom-RoundTrip($Text) { return [datetime]::Parse($Text, [cultureinfo]::InvariantCulture, [System.Globalization.DateTimeStyles]'AdjustToUniversal') }
+function ConvertFrom-RoundTrip($Text) {
+    return [datetime]::Parse($Text, [cultureinfo]::InvariantCulture, [System.Globalization.DateTimeStyles]'AdjustToUniversal')
+}
 """
 
 # Providers are asked one by one: the name of one that does not exist fails the whole question. Besides errors, these are told in the

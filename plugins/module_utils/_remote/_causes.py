@@ -113,7 +113,7 @@ _TABLE: tuple[_Row, ...] = (
          "Correct {trust}."),
     _Row(r"UNSUPPORTED_PROTOCOL|unsupported protocol|TLSV1_ALERT_PROTOCOL_VERSION|tlsv1 alert protocol version|no protocols available", Unreachable,
          "{where} offers no version of TLS that this machine takes (1.2 at least): mostly a server that has TLS 1.0 alone",
-         "Enable TLS 1.2 on it (Windows Server 2008 R2 and 2012 need an update and a registry value for that), or reach it with messages that NTLM or Kerberos encrypt over http: set {plain}."),
+         "Enable TLS 1.2 on it (Windows Server 2008 R2 and 2012 need an update and a registry value), or let NTLM or Kerberos encrypt over http: set {plain}."),
     _Row(r"wrong version number|WRONG_VERSION_NUMBER|\[SSL: (HTTP_REQUEST|UNKNOWN_PROTOCOL)|record layer failure|packet length too long", Unreachable,
          "TLS was spoken to {where}, but that port speaks plain http", "Set {plain}, or connect to the https listener (port 5986 as a rule)."),
     _Row(r"BadStatusLine.*(\\x15\\x03|\x15\x03)|HTTP request was sent to HTTPS port", Unreachable,
