@@ -55,6 +55,11 @@ options:
     description:
       - Instead of O(since), how old (in seconds) the last covering cycle may be.
     type: int
+  ticket:
+    description:
+      - The key RV(ticket) of an earlier result, to follow that very start to its end and judge it. Nothing is started.
+      - With O(wait=false) a first task starts cycles on many servers without holding a fork for each; a second one follows.
+    type: dict
   min_interval:
     description:
       - Refuse to start a cycle when the last one began less than so many seconds ago (RV(failure_reason=too_soon)).
@@ -71,9 +76,11 @@ options:
   on_staging:
     description:
       - What to do on a server in staging mode, where a cycle imports and synchronises but exports nothing.
+      - V(skip) passes the host over, so that a play over the group of all sync servers acts on the active one alone.
+        Only where staging mode was really read.
     type: str
     default: refuse
-    choices: [refuse, proceed]
+    choices: [refuse, proceed, skip]
   on_disabled:
     description:
       - What to do when the scheduler is switched off. Somebody did that on purpose.
@@ -118,6 +125,15 @@ EXAMPLES = r"""
     password: "{{ vault_sync_password }}"
     authentication: kerberos
   delegate_to: localhost
+
+- name: Start cycles on many servers without waiting
+  hybrid.identity.dirsync_trigger:
+    wait: false
+  register: started
+
+- name: Follow them to their end
+  hybrid.identity.dirsync_trigger:
+    ticket: "{{ started.ticket }}"
 
 - name: After a change of scope, and object errors count
   hybrid.identity.dirsync_trigger:
@@ -246,6 +262,14 @@ clock_uncertainty:
   description: By how many seconds RV(clock_skew) may be wrong either way. Decisions use the safe end.
   returned: when the engine could be asked
   type: float
+ticket:
+  description: Plain data by which a later task follows this start, see O(ticket); null where none was sent.
+  returned: when the engine could be asked
+  type: dict
+skip_reason:
+  description: V(staging) where the host was passed over (O(on_staging=skip)), else null.
+  returned: always
+  type: str
 failure_reason:
   description: A stable word for the reason of a failure; V(none) as null when there is none.
   returned: always

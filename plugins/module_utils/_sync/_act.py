@@ -22,18 +22,25 @@ from ._desired import DesiredCycle
 from ._observed import Observed, after_local_history, after_lost_start, after_start, after_trouble, after_watch, first_look
 from ._proof import prove
 from ._report import result_keys
+from ._ticket import make_ticket, request_of, require_same_place
 
 #: seconds of a slice that are kept for the start of the process that watches
 _LEAST_SLICE = 0.5
 
 
 def ensure_cycle(
-    engine: Engine, shell: RemoteShell, probe: Probe, state: EngineState, desired: DesiredCycle, progress: Callable[[str], None]
+    server: str,
+    engine: Engine,
+    shell: RemoteShell,
+    probe: Probe,
+    state: EngineState,
+    desired: DesiredCycle,
+    progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """See the module's text.
 
     Args:
-        engine, shell, probe, state: the engine, the shell to it, and the look that recognised it.
+        server: its name in results. engine, shell, probe, state: the engine, the shell to it, and the look that recognised it.
         progress: gets one line now and then while it takes long.
 
     Returns:
@@ -43,16 +50,22 @@ def ensure_cycle(
         HybridIdentityError: with all result keys in its details, so that what was done before the failure is not lost.
     """
     seen = first_look(probe, state, engine.plan, local_open=engine.history_route == "local", time_left=shell.deadline.left())
+    if desired.ticket is not None:
+        require_same_place(desired.ticket, server, engine.name)
+        seen = replace(seen, request=request_of(desired.ticket, probe.at))
     actor = _Actor(engine, shell, desired, progress)
     while True:
         action = decide(desired, seen)
         if isinstance(action, Stop):
-            return _end(engine, desired, seen, action)
+            return _end(server, engine, desired, seen, action)
         seen = replace(actor.carry_out(action, seen), time_left=shell.deadline.left())
 
 
-def _end(engine: Engine, desired: DesiredCycle, seen: Observed, stop: Stop) -> dict[str, Any]:
-    result = result_keys(engine.name, desired, seen, prove(desired, seen), stop)
+def _end(server: str, engine: Engine, desired: DesiredCycle, seen: Observed, stop: Stop) -> dict[str, Any]:
+    result = {
+        **result_keys(engine.name, desired, seen, prove(desired, seen), stop),
+        "ticket": make_ticket(server, engine.name, desired, seen),
+    }
     if stop.reason is None:
         return result
     for key in ("failure_reason", "msg"):

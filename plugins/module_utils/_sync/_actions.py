@@ -43,13 +43,17 @@ class ReadHistory:
 
 @dataclass(frozen=True)
 class Stop:
-    """The task is over: a failure, or a success, and the sentence that goes with it. warnings: what it does not say."""
+    """The task is over: a failure, or a success, and the sentence that goes with it.
+
+    warnings: what it does not say. changed: where it differs from whether a start was sent. skip_reason: why the host was passed over.
+    """
 
     sentence: str
     reason: str | None = None
     remedy: str | None = None
     changed: bool | None = None
     warnings: tuple[str, ...] = ()
+    skip_reason: str | None = None
 
 
 Action = Union[Look, Start, ReadHistory, Stop]

@@ -156,6 +156,13 @@ ROWS: tuple[Row, ...] = (
     ),
     # -- nothing is pending
     Row(
+        "skip",
+        "the server was read to be in staging mode, and on_staging is skip",
+        "stop: skipped, nothing changed",
+        lambda case: case.seen.probe.blocker is None and case.seen.state.staging is True and case.desired.on_staging == "skip",
+        lambda case: Stop("This server is in staging mode: it was passed over.", skip_reason="staging"),
+    ),
+    Row(
         "blocked",
         "the engine cannot be driven, or the task must not: service, rights, retired version, suspended, staging, disabled",
         "stop with that reason",

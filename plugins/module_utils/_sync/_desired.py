@@ -9,11 +9,30 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """A start that an earlier task has sent and not followed to its end.
+
+    server: the name under which it went there. since: the watermark on the caller's clock. requested: when it was asked for, next_start:
+    when the engine meant to start by itself before, as the server wrote it; both on the server's clock. own: its acceptance proves that
+    the cycle which followed is ours. accepted: whether there was an answer.
+    """
+
+    server: str
+    engine: str
+    full: bool
+    since: datetime
+    requested: datetime
+    next_start: str | None
+    accepted: bool
+    own: bool
+
+
+@dataclass(frozen=True)
 class DesiredCycle:
     """A cycle that has carried what was in the directory at a moment.
 
     since is on the caller's clock, aware; looks_back says that it lies before the task, so that something may have covered
-    it already. Durations are in seconds.
+    it already. ticket: the start of an earlier task, which is followed. Durations are in seconds.
     """
 
     since: datetime
@@ -28,6 +47,7 @@ class DesiredCycle:
     on_retired: str = "warn"
     min_interval: float = 0
     check_mode: bool = False
+    ticket: Ticket | None = None
 
     @property
     def type(self) -> str:

@@ -12,6 +12,7 @@ from .._failure import HybridIdentityError
 from .._remote._winrm import WinrmOptions
 from .._timestamps import parse_utc
 from ._desired import DesiredCycle
+from ._ticket import read_ticket
 
 #: how the Python module reaches the sync server; the action plugin has the task's connection for that
 CONNECTION_OPTIONS: dict[str, Any] = {
@@ -44,16 +45,17 @@ TRIGGER_OPTIONS: dict[str, Any] = {
     "type": {"type": "str", "default": "delta", "choices": ["delta", "full"]},
     "since": {"type": "str"},
     "max_age": {"type": "int"},
+    "ticket": {"type": "dict"},
     "min_interval": {"type": "int", "default": 0},
     "fail_on": {"type": "str", "default": "stopped", "choices": ["stopped", "errors", "never"]},
-    "on_staging": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
+    "on_staging": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed", "skip"]},
     "on_disabled": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
     "on_retired": {"type": "str", "default": "warn", "choices": ["warn", "refuse"]},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 1800},
     "wait_sleep": {"type": "float", "default": 1.0},
 }
-TRIGGER_EXCLUSIVE = [("since", "max_age")]
+TRIGGER_EXCLUSIVE = [("since", "max_age"), *(("ticket", name) for name in ("since", "max_age", "type", "min_interval"))]
 
 #: seconds that dirsync_info takes at most
 INFO_SECONDS = 180.0
@@ -69,8 +71,11 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
     Raises:
         HybridIdentityError: invalid_input.
     """
-    since = now
-    if params.get("since"):
+    since, ticket = now, None
+    if params.get("ticket") is not None:
+        ticket = read_ticket(params["ticket"])
+        since = ticket.since
+    elif params.get("since"):
         try:
             since = parse_utc(str(params["since"]))
         except ValueError as error:
@@ -83,7 +88,7 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
     return DesiredCycle(
         since=since,
         looks_back=since < now,
-        full=params["type"] == "full",
+        full=ticket.full if ticket else params["type"] == "full",
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
         wait_sleep=min(params["wait_sleep"], 10.0),
@@ -93,6 +98,7 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
         on_retired=params["on_retired"],
         min_interval=params["min_interval"],
         check_mode=check_mode,
+        ticket=ticket,
     )
 
 

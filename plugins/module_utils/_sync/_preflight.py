@@ -16,7 +16,7 @@ def require_ready(probe: Probe, state: EngineState, *, on_staging: str, on_disab
     """What forbids a start.
 
     Args:
-        state: the newest look. on_staging, on_disabled: refuse or proceed. on_retired: refuse or warn.
+        state: the newest look. on_staging: refuse, proceed or skip. on_disabled: refuse or proceed. on_retired: refuse or warn.
 
     Returns:
         What blocks the engine itself, or engine_unsupported, scheduler_suspended, staging or scheduler_disabled; None when nothing does.

@@ -33,6 +33,8 @@ def blank_result(since: datetime, type: str) -> dict[str, Any]:
         "evidence": [],
         "clock_skew": None,
         "clock_uncertainty": None,
+        "skip_reason": None,
+        "ticket": None,
     }
 
 
@@ -40,7 +42,7 @@ def result_keys(engine: str, desired: DesiredCycle, seen: Observed, proof: Proof
     """The result keys of dirsync_trigger at the end of a task."""
     request = seen.request
     requested = request is not None and request.counts
-    changed = requested if stop.changed is None else stop.changed
+    changed = (requested and desired.ticket is None) if stop.changed is None else stop.changed
     started, finished = here(proof.started, seen.lead), here(proof.finished, seen.lead)
     sync = {
         "type": "full" if request is not None and request.full else desired.type,
@@ -65,6 +67,8 @@ def result_keys(engine: str, desired: DesiredCycle, seen: Observed, proof: Proof
         "changes": changes,
         "evidence": list(proof.evidence),
         **clock_keys(seen.lead),
+        "skip_reason": stop.skip_reason,
+        **({"skipped": True} if stop.skip_reason else {}),
         "failure_reason": None,
         "msg": printable(stop.sentence, 1000),
         "warnings": [printable(warning, 600) for warning in dict.fromkeys((*retired(seen), *seen.warnings, *stop.warnings))],

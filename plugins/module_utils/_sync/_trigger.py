@@ -44,7 +44,7 @@ def trigger(
         (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now))
         known.update(server=name, engine=engine.name, version=probe.version, support=probe.support, **clock_keys(probe.lead))
         with failures_named():
-            result = ensure_cycle(engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
+            result = ensure_cycle(name, engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:

@@ -165,8 +165,8 @@ class SshServer:
         if await self._strikes(self.faults.take("Command"), connection, process):
             return
         reading = asyncio.ensure_future(_feed(process, command))
-        running = asyncio.get_running_loop().run_in_executor(None, self._run, command, line)
-        gone = asyncio.ensure_future(process.channel.wait_closed())
+        running: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(None, self._run, command, line)
+        gone: asyncio.Future[Any] = asyncio.ensure_future(process.channel.wait_closed())
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
             command.cancel(remove=True)

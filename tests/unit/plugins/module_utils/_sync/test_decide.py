@@ -84,6 +84,7 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
         {"min_interval": 600}, observed(IDLE, history=history(60, None)), "guard", {"reason": "history_unavailable"},
     ),
     "staging": ({}, observed(state(60, staging=True)), "blocked", {"reason": "staging"}),
+    "staging, and the host is passed over": ({"on_staging": "skip"}, observed(state(60, staging=True)), "skip", {"skip_reason": "staging", "reason": None}),
     "a wizard was opened while it was busy": ({}, observed(state(60, suspended=True)), "blocked", {"reason": "scheduler_suspended"}),
     "the engine blocks": (
         {}, observed(IDLE, probe=probe(blocker=HybridIdentityError("service_stopped", "It is stopped."))), "blocked", {"reason": "service_stopped"},
