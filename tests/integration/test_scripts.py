@@ -119,7 +119,7 @@ def test_scripts_hold_no_time_and_no_words_of_the_server() -> None:
 
 # -- parity
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.(\d{7}Z|\d{3})")
 
 
 def _shape(value: Any) -> Any:
@@ -268,6 +268,21 @@ def _survey(estate: Estate) -> Any:
     return _call(estate, _windows_scripts.SURVEY_ALONE, {})
 
 
+def _survey_an_unquoted_path(estate: Estate) -> Any:
+    estate.sync.windows.registry.set("HKLM:\\SYSTEM\\CurrentControlSet\\Services\\ADSync", "ImagePath", "D:\\My Sync\\miiserver.exe -x")
+    return _survey(estate)
+
+
+def _probe_after_faults(estate: Estate) -> Any:
+    estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
+    estate.sync.configure(cycle_seconds=6.0)
+    estate.sync.start_cycle()
+    estate.sync.wait_idle()
+    threading.Thread(target=estate.sync.engine.run_profile, args=(estate.sync.engine.connector(True), "Export", 3.0, "x")).start()
+    time.sleep(0.1)
+    return _probe_aadsync(estate)
+
+
 def _probe_aadsync(estate: Estate, user: str = "svc-sync") -> Any:
     return _call(estate, _aadsync_scripts.PROBE, {"history_seconds": 600}, user)
 
@@ -353,6 +368,10 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "survey, dirsync": (_older("dirsync"), _survey),
     "survey, dirsync_legacy": (_older("dirsync_legacy", path_registered="none"), _survey),
     "survey, aadsync": (_older("aadsync"), _survey),
+    "survey, 1.0": (_older("aad-connect-1.0"), _survey),
+    "survey, limited": (_older("aadsync", services_readable=False), lambda estate: _call(estate, _windows_scripts.SURVEY_ALONE, {}, "svc-limited")),
+    "survey, path without quotes": (_older("aadsync"), _survey_an_unquoted_path),
+    "probe, aadsync, errors": (_older("aadsync", initial_domain=_LONG_NAME, running_end_time="minimum"), _probe_after_faults),
     "probe, 1.1.105": (_older("connect-1.1.105"), lambda estate: (estate.sync.start_cycle(), estate.sync.wait_idle(), _probe(estate))),
     "probe, 1.1.105, denied": (_older("connect-1.1.105", wmi="denied"), _probe),
     "start, 1.1.105": (_older("connect-1.1.105"), lambda estate: (estate.sync.configure(cycle_seconds=2.0), _start(estate, wmi=True))),

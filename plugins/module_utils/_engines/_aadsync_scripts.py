@@ -7,8 +7,8 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
-from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI
-from ._windows_scripts import EVENTS, TIMES
+from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_ACCOUNTS, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from ._windows_scripts import EVENTS, ROUND_TRIP
 
 # A task that is not there and one that may not be seen are told apart by the error where the account is an administrator, and not at all
 # where it is none. The task scheduler shows a date of its own (1899) where a task has no next run.
@@ -59,8 +59,10 @@ function Remove-OneShots {
 
 PROBE = (
     "param($p)"
-    + TIMES
-    + WMI
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
     + EVENTS
     + HISTORY
     + _STATE
@@ -78,8 +80,13 @@ return $probe
 # The executable is never a child of this shell: it would die with it. The task of the product is run as it is, and nothing of it is changed.
 START = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
+    + WMI_ACCOUNTS
     + EVENTS
     + HISTORY
     + LOCK
@@ -154,8 +161,12 @@ return $started
 
 FOLLOW = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + _STATE

@@ -7,8 +7,8 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
-from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI
-from ._windows_scripts import EVENTS, TIMES
+from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from ._windows_scripts import EVENTS, ROUND_TRIP
 
 _STATE = r"""
 $eventProviders = 'FIMSynchronizationService', 'Directory Synchronization'
@@ -22,8 +22,10 @@ function Read-State {
 
 PROBE = (
     "param($p)"
-    + TIMES
-    + WMI
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
     + EVENTS
     + HISTORY
     + _STATE
@@ -45,8 +47,12 @@ return $probe
 # next cycle is a full one; what was written there is put back when the start is refused.
 START = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + LOCK
@@ -118,8 +124,12 @@ return $started
 
 FOLLOW = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + _STATE
