@@ -193,6 +193,7 @@ def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
 
 def _after_a_failed_cycle(estate: Estate) -> Any:
     since = _now(estate)
+    estate.sync.configure(cycle_seconds=3.0)  # longer than PowerShell takes to look for the first time
     estate.sync.arm("credentials")
     estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
     estate.sync.start_cycle()
@@ -362,7 +363,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "watch, manual run": (DIRECT, _while_a_connector_runs),
     "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
     "watch, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
-    "watch, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _watch(estate))),
+    "watch, counted": (DIRECT, lambda estate: (estate.sync.configure(cycle_seconds=3.0), estate.sync.start_cycle(), _watch(estate))),
     "watch, slice over": ({"next_start_known": False}, lambda estate: _watch(estate, active=False, confirm_seconds=9, seconds=0.2)),
     "runs": ({"running_has_end_date": False}, _read_runs),
     "survey, dirsync": (_older("dirsync"), _survey),
