@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import connections
 import pytest
-from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE, MakeEstate
+from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE_ROW, MakeEstate
 
 from lab.estate import Estate, EstateOptions
 
@@ -68,11 +68,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count what ran with what; a skipped test has not run."""
-    if report.when == "call" and not report.skipped:
-        _ran.update(str(value) for name, value in report.user_properties if name == _RAN_WITH)
-        for title, headings, cells in [value for name, value in report.user_properties if name == TABLE]:  # type: ignore[misc]
-            _tables.setdefault(title, [headings]).append(cells)
+    """Count what ran with what, and keep the rows of tables; a skipped test has not run."""
+    if report.when != "call" or report.skipped:
+        return
+    for name, value in report.user_properties:
+        if name == _RAN_WITH:
+            _ran[str(value)] += 1
+        elif name == TABLE_ROW:
+            title, columns, cells = cast("tuple[str, list[str], list[str]]", value)
+            _tables.setdefault(title, [columns]).append(cells)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from lab.estate import Estate
 from lab.powershell.runner import find_powershell
 
-#: a note of a test that adds a row to a table that is printed at the end of a run: [title, headings, cells]
-TABLE = "table"
+#: property of a test (record_property) that is printed at the end of a run: [title of the table, names of its columns, cells of a row]
+TABLE_ROW = "table row"
 MakeEstate = Callable[..., Estate]
 
 POWERSHELL = find_powershell()

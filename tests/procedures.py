@@ -16,6 +16,8 @@ import yaml
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords import _synchronise
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._options import PASSWORD_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from ansible_collections.hybrid.identity.plugins.module_utils._sync import _info, _trigger
@@ -66,6 +68,34 @@ def trigger_over(shells: list[tuple[str, RemoteShell]], *, check_mode: bool = Fa
     finally:
         for _name, shell in shells:
             shell.close()
+
+
+def passwords(
+    estate: Estate,
+    user: str = "svc-password",
+    *,
+    check_mode: bool = False,
+    progress: Any = None,
+    shell: RemoteShell | None = None,
+    now: datetime | None = None,
+    **params: Any,
+) -> dict[str, Any]:
+    """aad_password_sync in this process; a failure comes back as its result."""
+    defaults = {name: option.get("default") for name, option in PASSWORD_OPTIONS.items()}
+    defaults.update(wait_timeout=30, wait_sleep=0.1, quiet_period=2)
+    shell = shell or open_shell(estate, user, params.get("wait_timeout", 30))
+    try:
+        return _synchronise.synchronise(
+            [("sync1", shell)],
+            {**defaults, **params},
+            now=now or datetime.now(timezone.utc),
+            check_mode=check_mode,
+            progress=progress or (lambda line: None),
+        )
+    except HybridIdentityError as error:
+        return error.as_result()
+    finally:
+        shell.close()
 
 
 def inform(estate: Estate, user: str = "svc-sync", **params: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ mkdir -p .view/ansible_collections/hybrid
 
 # -- quick way out: nothing has changed since the last time, and the checkout still lies where it lay (programs in .venv name their place)
 files=(requirements.txt tests/requirements-demo.txt)
-[ "$want" = demo ] || files+=(tests/requirements.txt)
+[ "$want" = demo ] || files+=(tests/requirements.txt tests/requirements-kerberos.txt)
 stamp=".venv/ready-$want"
 fresh=yes
 [ -e "$stamp" ] && [ "$(cat .venv/place 2>/dev/null)" = "$PWD" ] && [ -x /usr/sbin/samba ] || fresh=no
@@ -47,6 +47,12 @@ command -v "$python" >/dev/null || die "there is no $python: install Python 3.11
 [ -d /usr/share/samba/setup ] || packages+=(samba-ad-provision)
 compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null || packages+=(samba-dsdb-modules)
 [ "$want" = demo ] || command -v git >/dev/null || packages+=(git)
+# What the tests over Kerberos and ssh take besides: installed by root, and not missed otherwise, those tests say then that they did not run.
+if [ "$want" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    for package in libkrb5-dev krb5-user gcc python3-dev openssh-client; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || packages+=("$package")
+    done
+fi
 if [ "${#packages[@]}" -gt 0 ]; then
     command -v apt-get >/dev/null || die "Debian packages are missing (${packages[*]}) and there is no apt-get: install them by other means."
     [ "$(id -u)" = 0 ] || die "Debian packages are missing: run once as root, or: apt-get install --no-install-recommends ${packages[*]}"
@@ -72,6 +78,9 @@ if [ "$(cat .venv/place 2>/dev/null)" != "$PWD" ] || ! .venv/bin/python -m pip -
 fi
 echo "prepare: installing Python packages for $want"
 arguments=()
-for file in "${files[@]}"; do arguments+=(-r "$file"); done
+for file in "${files[@]}"; do [ "$file" = tests/requirements-kerberos.txt ] || arguments+=(-r "$file"); done
 quietly .cache/pip.log "Python packages could not be installed" .venv/bin/python -m pip install --disable-pip-version-check "${arguments[@]}"
+if [ "$want" = test ] && ! .venv/bin/python -m pip install --disable-pip-version-check -r tests/requirements-kerberos.txt >.cache/pip-kerberos.log 2>&1; then
+    echo "prepare: the Python parts of Kerberos could not be built, tests over it will not run (.cache/pip-kerberos.log)"
+fi
 touch "$stamp"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
 #
-# Everything that CI runs. The checks run beside the tests: the tests mostly wait for simulated cycles.
+# Everything that CI runs. The tests mostly wait for simulated cycles, so two workers share a processor, and the checks run beside them.
+# With arguments they go to pytest: tools/test.sh -n 0 tests/unit
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 began=$SECONDS
@@ -12,7 +13,7 @@ trap 'rm -rf "$log"' EXIT
 
 tools/lint.sh >"$log/lint" 2>&1 &
 lint=$!
-.venv/bin/python -m pytest "$@" | tee "$log/pytest" || failed+=(tests)
+.venv/bin/python -m pytest -n "$((2 * $(nproc)))" --dist worksteal "$@" | tee "$log/pytest" || failed+=(tests)
 # Every statement of PowerShell that is shipped has to run, where there is an engine to run it; with arguments only a part was asked for.
 covered=$(sed -n 's/^statement coverage: \([0-9]*\) of \([0-9]*\) statements ran$/\1 \2/p' "$log/pytest")
 if [ -n "$covered" ] && [ "$#" -eq 0 ] && [ "${covered% *}" != "${covered#* }" ]; then

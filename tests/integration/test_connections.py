@@ -17,6 +17,7 @@ import procedures
 import pytest
 from connections import WAYS
 from estates import POWERSHELL
+from loopback import own_address
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
@@ -45,7 +46,7 @@ def realm() -> Iterator[None]:
         yield
         return
     cache = default_cache()
-    directory = SambaDirectory(cache / "directory", make_authority(cache / "authority"), kerberos=True)
+    directory = SambaDirectory(cache / "directory", make_authority(cache / "authority"), own_address(88), kerberos=True)
     directory.start()
     try:
         with kerberos.realm(directory.configuration, directory.address, {name: account[0] for name, account in ACCOUNTS.items()}):

@@ -176,8 +176,8 @@ def test_slow_start_is_waited_for(make_estate: MakeEstate) -> None:
 
 
 def _break_the_start(estate: Estate) -> None:
-    """Let the probe pass and drop the connection while the start waits for its answer."""
-    estate.faults.arm("close_connection", verb="Receive", skip=1, after=False)
+    """Drop the connection as soon as the start has been carried out, while its answer is awaited."""
+    estate.sync.arm("connection", fault="cut", cmdlet="Start-ADSyncSyncCycle", moment="after")
 
 
 def test_start_lost_with_the_connection_after_it_was_carried_out(make_estate: MakeEstate) -> None:

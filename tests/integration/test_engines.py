@@ -12,7 +12,7 @@ from typing import Any
 
 import procedures
 import pytest
-from estates import TABLE, MakeEstate
+from estates import TABLE_ROW, MakeEstate
 from fim_servers import OneUser
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
@@ -231,10 +231,10 @@ _TITLE = "every engine in every case of a trigger:"
 
 
 @pytest.fixture
-def row(engine: str, scripts_with: str, request: pytest.FixtureRequest) -> list[str]:
-    """The row of an engine in the table, which travels with the report of the test; a case that did not come to its end stays `FAILED`."""
+def row(engine: str, scripts_with: str, record_property: Callable[[str, object], None]) -> list[str]:
+    """The row of an engine in the table; a case that did not come to its end stays `FAILED`."""
     cells = [engine, scripts_with, *("FAILED" for _name in CASES)]
-    request.node.user_properties.append((TABLE, [_TITLE, ["engine", "scripts", *CASES], cells]))
+    record_property(TABLE_ROW, [_TITLE, ["engine", "scripts", *CASES], cells])
     return cells
 
 

@@ -18,6 +18,7 @@ from lab.control import Control
 from lab.engines import ENGINES
 
 _OLD = [name for name in ENGINES if name != "connect"]
+_WITHOUT_FLAG = ("connect-1.1.105", "connect-1.1.281", "connect-1.1.380")
 
 
 def _probe(estate: Any) -> Any:
@@ -51,7 +52,7 @@ def test_an_estate_carries_any_engine(engine: str, make_estate: MakeEstate) -> N
         assert data["problems"]["scheduler"]["type"] == "System.Management.Automation.CommandNotFoundException"
     else:
         assert survey["wizard_version"] == version
-        assert (data["state"]["in_progress"] is None) == (engine in ("connect-1.1.105", "connect-1.1.281", "connect-1.1.380"))
+        assert (data["state"]["in_progress"] is None) == (engine in _WITHOUT_FLAG), "no SyncCycleInProgress before 1.1.443"
         assert data["history"]["source"] == ("run_history" if engine == "connect-1.4.18" else "wmi")
 
 

@@ -38,7 +38,10 @@ from lab.estate import ACCOUNTS, Estate, EstateOptions
 #: commands of the engine's module and functions of the envelope, which the checker cannot know
 _KNOWN = (
     "Get-ADSyncScheduler", "Get-ADSyncConnector", "Get-ADSyncConnectorRunStatus", "Get-ADSyncRunProfileResult", "Start-ADSyncSyncCycle",
-    "Start-OnlineCoexistenceSync", "ConvertTo-ErrorObject", "Get-UtcText",
+    "Start-OnlineCoexistenceSync",
+    "ConvertTo-ErrorObject", "Get-UtcText", "Get-ADSyncAADPasswordSyncConfiguration", "Set-ADSyncAADPasswordSyncConfiguration",
+    "Add-ADSyncConnector", "Get-ADSyncPartitionPasswordSyncState", "Get-ADSyncAADCompanyFeature", "Get-ADSyncGlobalSettings",
+    "Get-ADSyncCSObject",
 )  # fmt: skip
 
 

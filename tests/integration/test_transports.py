@@ -62,7 +62,20 @@ def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_
     assert (first["changed"], first["sync"]["ownership"], first["sync"]["state"]) == (True, "own", "verified"), first
     assert (second["changed"], second["sync"]["ownership"]) == (False, "foreign")
     assert info["engine"] == "connect"
-    keys = {"changed", "server", "engine", "version", "sync", "runs", "changes", "evidence", "clock_skew", "failure_reason", "msg"}
+    keys = {
+        "changed",
+        "server",
+        "engine",
+        "version",
+        "sync",
+        "runs",
+        "changes",
+        "evidence",
+        "clock_skew",
+        "clock_uncertainty",
+        "failure_reason",
+        "msg",
+    }
     assert set(first) >= keys
     assert set(second) >= keys
     assert set(first) - keys <= {"failed", "diff", "warnings", "invocation", "ansible_facts", "ansible_parsed", "deprecations"}

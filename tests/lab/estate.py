@@ -26,6 +26,10 @@ CLIENT_SECRET = "Cl1ent-Secret-of-the-lab"
 #: accounts on the sync server: (password, local groups)
 ACCOUNTS: dict[str, tuple[str, frozenset[str]]] = {
     "svc-sync": ("Sync-Passw0rd.Lab1", frozenset({"ADSyncOperators", "MIISOperators", "EventLogReaders", "Administrators"})),
+    "svc-password": (
+        "Password-Passw0rd.Lab1",
+        frozenset({"ADSyncAdmins", "ADSyncOperators", "MIISAdmins", "MIISOperators", "EventLogReaders", "Administrators"}),
+    ),
     "svc-limited": ("Limited-Passw0rd.Lab1", frozenset({"ADSyncOperators", "MIISOperators"})),
     "svc-outsider": ("Outsider-Passw0rd.Lab1", frozenset()),
     "svc-noremoting": ("NoRemoting-Passw0rd.Lab1", frozenset({"ADSyncOperators"})),

@@ -7,8 +7,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -284,15 +284,20 @@ def test_commands_follow_the_build(open_shell: Callable[..., Shell]) -> None:
 
 def test_a_lock_file_keeps_two_runs_apart(open_shell: Callable[..., Shell]) -> None:
     shell = open_shell("dirsync")
+    go = Path(shell.estate.host.temp) / "go"
     script = r"""
         $lock = [IO.File]::Open((Join-Path $env:ProgramData 'hybrid.identity.lock'), 'OpenOrCreate', 'ReadWrite', 'None')
-        try { Start-Sleep -Milliseconds 800; 'held' } finally { $lock.Dispose() }
+        try {
+            for ($i = 0; $i -lt 400 -and -not [IO.File]::Exists((Join-Path $env:ProgramData 'go')); $i++) { Start-Sleep -Milliseconds 50 }
+            'held'
+        } finally { $lock.Dispose() }
     """
     answers: list[Any] = []
     threads = [threading.Thread(target=lambda: answers.append(shell.answer(script))) for _each in range(2)]
     for thread in threads:
         thread.start()
-        time.sleep(0.3)
+    wait_for(lambda: len(answers) == 1)  # one is refused while the other holds it
+    go.touch()
     for thread in threads:
         thread.join()
     assert sorted(answer.get("data", ["refused"])[0] for answer in answers) == ["held", "refused"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +65,10 @@ class EventLog:
     def write(self, provider: str, event_id: int, *words: object, level: int = 4) -> None:
         """Write an event; level 2 is an error, 3 a warning, 4 information."""
         english, german = _TEXTS[provider, event_id]
-        text = (german if self.language == "de" else english).format(*words)
+        self.write_text(provider, event_id, (german if self.language == "de" else english).format(*words), level=level)
+
+    def write_text(self, provider: str, event_id: int, text: str, *, level: int = 4) -> None:
+        """Write an event with these very words."""
         with self._lock:
             self._events.append(
                 {
@@ -78,6 +82,18 @@ class EventLog:
                 }
             )
             self._next += 1
+
+    def keep(self, newest: int) -> None:
+        """The log rolls over: only so many events are left, and no more than that from now on."""
+        with self._lock:
+            self._events = deque(self._events, maxlen=newest)
+
+    def read_log(self, fits: Callable[[dict[str, Any]], bool], limit: int, *, oldest_first: bool) -> list[dict[str, Any]]:
+        """Events of every provider that fit."""
+        with self._lock:
+            events = list(self._events)
+        found = [dict(event) for event in (events if oldest_first else reversed(events)) if fits(event)]
+        return found[:limit] if limit else found
 
     def read(self, providers: tuple[str, ...], ids: tuple[int, ...], since: datetime | None, limit: int) -> list[dict[str, Any]]:
         """Events of these providers (and ids, if any), newest first."""

@@ -42,6 +42,7 @@ class Happenings:
             "clock_jumps": lambda fault: self._server.clock.jump(float(fault["seconds"])),
             "connection": self._connection,
             "event": self._event,
+            "script_killed": self._script_killed,
         }
 
     def at_call(self, cmdlet: str, moment: str) -> None:
@@ -103,6 +104,12 @@ class Happenings:
         while time.monotonic() < deadline and not self._server.engine.stopping.wait(0.02):
             if lifetime is not None:
                 require_alive()
+
+    def _script_killed(self, fault: dict[str, Any]) -> None:
+        lifetime = current()
+        if lifetime is not None:
+            lifetime.kill()
+        require_alive()
 
     def _cycle_stopped(self, fault: dict[str, Any]) -> None:
         self._server.engine.cancelled.set()

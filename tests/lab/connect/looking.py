@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 from lab.clock import LocalTime, UnspecifiedTime
@@ -61,8 +63,19 @@ class Looking:
 
     def events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
         """Get-WinEvent, by providers, ids and time."""
-        if not caller.is_in("EventLogReaders", "Administrators"):
+        if not caller.is_in("EventLogReaders", "Administrators") or not self._options.events_readable:
             raise refusal("no_event_access", self._options.language)
+        if p.get("ListProvider"):
+            if not self._options.password_source_known:
+                raise refusal("no_provider", self._options.language, str(p["ListProvider"]))
+            return [{"Name": self._options.password_source}]
+        if "ProviderName" not in p:
+            found = self._events.read_log(
+                xpath(str(p.get("FilterXPath") or "*")), int(p.get("MaxEvents") or 0), oldest_first=bool(p.get("Oldest"))
+            )
+            if not found:
+                raise refusal("no_events", self._options.language)
+            return [self._shown(event) for event in found]
         providers = p["ProviderName"] if isinstance(p["ProviderName"], list) else [p["ProviderName"]]
         ids = p.get("Id") or []
         since: datetime | None = p.get("StartTime")
@@ -70,3 +83,25 @@ class Looking:
         if not found:
             raise refusal("no_events", self._options.language)
         return found
+
+    def _shown(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event with its words, or with its properties alone where the message file of its source is missing."""
+        known = self._options.event_messages_known
+        return {**event, "Message": event["Message"] if known else None, "Properties": [{"Value": event["Message"]}]}
+
+
+def xpath(text: str) -> Callable[[dict[str, Any]], bool]:
+    """What a query of the Windows event log means: of its language, what scripts use."""
+    singles = {int(one) for one in re.findall(r"EventID=(\d+)", text)}
+    ranges = [(int(low), int(high)) for low, high in re.findall(r"EventID>=(\d+) and EventID<=(\d+)", text)]
+    after = re.search(r"EventRecordID>(\d+)", text)
+    since = re.search(r"@SystemTime>='([^']+)'", text)
+    bound = datetime.strptime(since.group(1)[:26], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=timezone.utc) if since else None
+
+    def fits(event: dict[str, Any]) -> bool:
+        number = event["Id"]
+        named = not (singles or ranges) or number in singles or any(low <= number <= high for low, high in ranges)
+        later = after is None or event["RecordId"] > int(after.group(1))
+        return named and later and (bound is None or event["TimeCreated"] >= bound)
+
+    return fits

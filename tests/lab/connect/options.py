@@ -28,6 +28,7 @@ FAULTS = {
     "profiles_by_hand": "somebody runs `profiles` (default a Delta Import) on the first AD connector as soon as nothing runs, `each` seconds long",
     "clock_jumps": "the clock of the server is set `seconds` ahead (negative: back)",
     "connection": "the connection of whoever calls breaks: `fault` of lab.wsman.FAULTS with `verb` and so on, or `cut`, for `refuse` seconds",
+    "script_killed": "the script that calls is killed: no `finally` runs",
     "event": "the event `id` of `provider` is written, at `level` (default 2, an error), with `words`",
 }
 
@@ -74,6 +75,30 @@ class ConnectOptions:
     folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
+    # -- the password channel (lab.passwords)
+    password_people: int = 3  # in each forest
+    password_enabled: bool = True  # every channel, in the beginning
+    password_seconds: float = 0.2  # a full password synchronisation of a forest
+    password_start_delay: float = 0.05  # from switching on to its beginning
+    password_shape: str = "new"  # of event 657: new, old, bare (without Dn)
+    password_marks: bool = True  # writes 617 to 623; else 656 and 657 are all that tells of a full synchronisation
+    password_source: str = "Directory Synchronization"
+    password_source_known: bool = True
+    password_feature: bool | None = True  # of the tenant; None: cannot be asked
+    password_flag_clears: bool = True  # assumption: the engine takes the flag away when it begins
+    password_first_sync_done: bool = True
+    password_failure: str = ""  # name of a failure (lab.passwords.FAILURES) of every full synchronisation
+    password_switch_stuck: bool = False  # switching on says yes and does nothing
+    password_cmdlets_over_network: bool = False
+    password_set_needs_user: bool = False  # Set-ADSyncAADPasswordSyncConfiguration wants an interactive sign-in
+    partition_states: bool = True  # has Get-ADSyncPartitionPasswordSyncState
+    feature_by_connector: bool = False  # Get-ADSyncAADCompanyFeature wants the name of the connector, as old builds do
+    custom_groups: bool = False  # set up with groups of other names
+    cloud_connectors: int = 1
+    missing_cmdlets: tuple[str, ...] = ()  # what the module of this build does not have (only with PowerShell)
+    operators_may_write: bool = False  # whether Set- cmdlets need ADSyncAdmins is not known
+    events_readable: bool = True  # False: for nobody
+    event_messages_known: bool = True  # False: Message is empty, the words are in the properties
 
     def change(self, **changes: Any) -> None:
         """Set several at once. Raises AttributeError for a name that does not exist."""

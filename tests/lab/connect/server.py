@@ -12,6 +12,8 @@ from typing import Any
 
 from lab.clock import Clock
 from lab.lifetime import require_alive
+from lab.passwords.channels import Channels
+from lab.passwords.cmdlets import PasswordCmdlets
 from lab.synchronisation import SourceDirectory, SyncTarget
 
 from .cycle import Engine
@@ -89,9 +91,16 @@ class ConnectServer:
             "cim_query": self._no_provider,  # the WMI provider is gone since 1.4.18
             **TaskService(self.call).verbs(),
         }
+        self._cmdlets.update(self.windows.com_verbs())
+        self._cmdlets["missing_cmdlets"] = lambda caller, p: list(self.options.missing_cmdlets)
+        self._cmdlets["Get-ADSyncGlobalSettings"] = self._get_global_settings
         self.events.write(ENGINE, 2001)
         self.events.write(CONNECTOR, 654)
         self.spawn(self._schedule, "scheduler")
+        forests = [(one.name, one.identifier) for one in self.engine.connectors if one.is_directory]
+        self.channels = Channels(clock, self.options, self.events, self.spawn, self.engine.stopping, forests)
+        self.passwords = PasswordCmdlets(self.channels, self._looking.connectors)
+        self._cmdlets.update(self.passwords.table())
 
     # -- for the lab and its tests
 
@@ -216,7 +225,7 @@ class ConnectServer:
             "Get-ADSyncRunProfileResult": self.options.history_refuses_network_logon,
             "Get-ADSyncConnector": self.options.connectors_refuse_network_logon,
         }
-        if caller.network_logon and refused.get(name):
+        if (caller.network_logon and refused.get(name)) or self.passwords.refuse_network_logon(caller, name):
             raise refusal("pipe", self.options.language)
 
     # -- the scheduler
@@ -238,6 +247,10 @@ class ConnectServer:
                 "SchedulerSuspended": self.options.suspended,
                 "SyncCycleInProgress": self.engine.flag,
             }
+
+    def _get_global_settings(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Get-ADSyncGlobalSettings: where staging stands on builds without a scheduler."""
+        return {"Parameters": [{"Name": "Microsoft.Synchronize.StagingMode", "Value": str(self.options.staging)}]}
 
     def _set_scheduler(self, caller: Caller, p: dict[str, Any]) -> None:
         with self.engine.lock:
@@ -283,7 +296,9 @@ class ConnectServer:
         self._next_type = "Delta"
 
     def _schedule(self) -> None:
-        while not self.engine.stopping.wait(0.2):
+        while not self.engine.stopping.wait(0.1):
+            if isinstance(self.windows, Windows):
+                self.windows.start_due(self.clock.now())
             due = self.options.scheduler_running and self.options.service_running and self.clock.now() >= self._next_start
             if due and self.options.enabled and not self.options.suspended:
                 self.start_cycle(self._next_type == "Initial")

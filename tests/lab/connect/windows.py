@@ -8,9 +8,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from lab.lifetime import Killed, Lifetime, living, require_alive
+from lab.lifetime import Killed, Lifetime, current, living, require_alive
 
 from .errors import Caller, refusal
 from .options import ConnectOptions
@@ -164,7 +165,7 @@ class Windows:
         """Unregister-ScheduledTask; a running process is not ended by it (assumption), and an empty folder stays."""
         task = self._find(p)
         with self._lock:
-            if task["State"] == 4:
+            if task["State"] == 4 and current() is not task.get("lifetime"):  # a task may remove itself
                 self.orphans.append(str(p["TaskName"]))
             self._tasks.pop((str(p["TaskPath"]), str(p["TaskName"])), None)
             task["truth"].removed = time.time()
@@ -210,6 +211,69 @@ class Windows:
         with self._lock:
             return [name for _path, name in self._tasks]
 
+    # -- the Task Scheduler through COM: the same tasks
+
+    def com_verbs(self) -> dict[str, Callable[[Caller, dict[str, Any]], Any]]:
+        """What the stand-in of Schedule.Service asks (lab/powershell/schedule_service.ps1)."""
+        return {
+            "task_get": lambda caller, p: self._shown_by_com(self._find(_split(p))),
+            "task_list": self._com_list,
+            "task_register": self._com_register,
+            "task_run": lambda caller, p: self.start_task(caller, _split(p)),
+            "task_delete": lambda caller, p: self.unregister_task(caller, _split(p)),
+            "task_folder_make": self._com_make_folder,
+            "task_folder_remove": lambda caller, p: self.delete_task_folder(caller, {"name": str(p["path"]).strip("\\")}),
+        }
+
+    def _com_list(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
+        folder = str(p["path"]).strip("\\")
+        with self._lock:
+            return [self._shown_by_com(task) for (path, _name), task in self._tasks.items() if path.strip("\\") == folder]
+
+    def _com_make_folder(self, caller: Caller, p: dict[str, Any]) -> None:
+        if not caller.is_in("Administrators"):
+            raise refusal("no_task_right", self._options.language)
+        with self._lock:
+            self._task_folders.add(str(p["path"]).strip("\\"))
+
+    def _com_register(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """RegisterTaskDefinition; with a start the task runs by itself, and again at its interval."""
+        names = {"Execute": p["execute"], "Argument": p["arguments"], "Description": p.get("description")}
+        details = {"UserId": p["user"], "LogonType": {2: "S4U"}.get(p["logon_type"]), "RunLevel": {1: "Highest"}.get(p["run_level"])}
+        self.register_task(caller, {**_split(p), **names, **details, "ExecutionTimeLimit": p.get("limit"), "Start": p.get("start")})
+        task = self._find(_split(p))
+        task["caller"] = Caller(caller.user, False, caller.groups)
+        if p.get("start"):
+            task["due"] = datetime.fromisoformat(str(p["start"])).astimezone(timezone.utc)
+            task["interval"] = timedelta(minutes=int(str(p["interval"])[2:-1])) if p.get("interval") else None
+        return self._shown_by_com(task)
+
+    def start_due(self, now: datetime) -> None:
+        """Start the tasks whose time has come on the server's clock."""
+        with self._lock:
+            due = [task for task in self._tasks.values() if task.get("due") is not None and task["due"] <= now]
+        for task in due:
+            task["due"] = now + task["interval"] if task["interval"] else None
+            if task["State"] != 4:
+                self.start_task(task["caller"], {"TaskPath": task["TaskPath"], "TaskName": task["TaskName"]})
+
+    @staticmethod
+    def _shown_by_com(task: dict[str, Any]) -> dict[str, Any]:
+        path = str(task["TaskPath"]).rstrip("\\") + "\\" + str(task["TaskName"])
+        shown = {"Name": task["TaskName"], "Path": path, "State": task["State"], "Enabled": True, "LastTaskResult": task["LastTaskResult"]}
+        return {
+            **shown,
+            "LastRunTime": None,
+            "NextRunTime": None,
+            "Execute": task["Execute"],
+            "Arguments": task["Argument"],
+            "Interval": "",
+            "UserId": "",
+            "LogonType": 2,
+            "RunLevel": 1,
+            "Description": task["Description"],
+        }
+
     def _find(self, p: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             task = self._tasks.get((str(p["TaskPath"]), str(p["TaskName"])))
@@ -220,3 +284,9 @@ class Windows:
     @staticmethod
     def _shown(task: dict[str, Any]) -> dict[str, Any]:
         return {name: task[name] for name in ("TaskPath", "TaskName", "State", "Description")}
+
+
+def _split(p: dict[str, Any]) -> dict[str, Any]:
+    """A path of COM as the cmdlets name it."""
+    folder, _slash, name = str(p["path"]).rpartition("\\")
+    return {"TaskPath": folder + "\\", "TaskName": name}

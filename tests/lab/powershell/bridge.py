@@ -90,7 +90,8 @@ class Bridge:
         with self._lock:
             self._sessions[name] = session
         if session.lifetime is not None:
-            session.lifetime.when_killed(lambda: self._kill(name))
+            # A warm process that has just ended its run belongs to another one before its session is closed: a moment is left for that.
+            session.lifetime.when_killed(lambda: threading.Timer(0.2, self._kill, (name,)).start())
         return name
 
     def close_session(self, session: str) -> None:

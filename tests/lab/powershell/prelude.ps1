@@ -30,6 +30,7 @@ function ConvertTo-Estate($Value) {
         foreach ($key in $Value.Keys) { $table[$key] = ConvertTo-Estate $Value[$key] }
         return $table
     }
+    if ($Value -is [System.Collections.IList]) { return , @(foreach ($item in $Value) { ConvertTo-Estate $item }) }
     if ($Value -is [guid] -or $Value -is [enum]) { return [string]$Value }
     return $Value
 }
@@ -100,7 +101,12 @@ function Get-Service {
 }
 
 function Get-WinEvent {
-    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents)
+    [CmdletBinding()] param([hashtable]$FilterHashtable, [int64]$MaxEvents, [string[]]$ListProvider, [string]$LogName, [string]$FilterXPath, [switch]$Oldest)
+    if ($ListProvider) { return Invoke-Estate $PSCmdlet 'Get-WinEvent' @{ ListProvider = $ListProvider[0] } }
+    if ($LogName) {
+        $question = @{ MaxEvents = $MaxEvents; FilterXPath = $FilterXPath; Oldest = [bool]$Oldest }
+        return Invoke-Estate $PSCmdlet 'Get-WinEvent' $question | ForEach-Object { $_.TimeCreated = $_.TimeCreated.ToLocalTime(); $_ }
+    }
     $query = @{}
     foreach ($key in $FilterHashtable.Keys) { $query[$key] = $FilterHashtable[$key] }
     if ($MaxEvents) { $query['MaxEvents'] = $MaxEvents }
@@ -132,6 +138,7 @@ function Import-Module {
         $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand', 'ResourceUnavailable', $Name))
     }
     & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
+    foreach ($missing in @(Invoke-Estate $PSCmdlet 'missing_cmdlets' @{})) { if ($missing) { Remove-Item -LiteralPath "function:\$missing" } }
 }
 
 # What .NET knows on Windows alone. Classes of this run take the places of theirs in everything that is parsed from now on.
@@ -140,8 +147,9 @@ class EstateIdentity {
     $Name = $env:LAB_USER
     static [object] GetCurrent() { return Add-EstateGroups ([EstateIdentity]::new()) }
 }
+# The groups of the token: a group of this server that is known by its name has it behind a prefix.
 function Add-EstateGroups($Identity) {
-    $Identity | Add-Member -PassThru -MemberType ScriptProperty -Name Groups -Value { @(Invoke-Estate $ExecutionContext 'own_groups' @{} | ForEach-Object { [pscustomobject]@{ Value = $_ } }) }
+    $Identity | Add-Member -PassThru -MemberType ScriptProperty -Name Groups -Value { @(Invoke-Estate $ExecutionContext 'own_groups' @{} | ForEach-Object { [pscustomobject]@{ Value = if ($_ -like 'S-1-*') { $_ } else { 'S-1-5-21-' + $_ } } }) }
 }
 class EstateEnvironment { static [string] $SystemDirectory = 'C:\Windows\System32' }
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
@@ -190,6 +198,12 @@ function New-Object {
         return New-EstateObject @{ FullName = $ArgumentList[0]; EstateCmdlet = $PSCmdlet } @{
             Create = { param($Security) Invoke-Estate $this.EstateCmdlet 'create_folder' @{ path = $this.FullName; sddl = $Security.EstateSddl } }
         }
+    }
+    if ($TypeName -eq 'System.Security.Principal.NTAccount') {
+        return New-EstateObject @{ EstateName = $ArgumentList[0] } @{ Translate = { param($Type) if (-not $env:LAB_NO_GROUPS) { [pscustomobject]@{ Value = 'S-1-5-21-' + $this.EstateName } } else { throw [System.Security.Principal.IdentityNotMappedException]::new() } } }
+    }
+    if ($TypeName -like '*.ObjectModel.ConfigurationParameter') {
+        return [pscustomobject]@{ Name = $ArgumentList[0]; InputType = [string]$ArgumentList[1]; Scope = [string]$ArgumentList[2]; Value = $null }
     }
     & (Get-RealCmdlet New-Object) @PSBoundParameters
 }

@@ -33,7 +33,7 @@ function global:New-EstateDefinition($Task) {
     return [pscustomobject]@{
         RegistrationInfo = [pscustomobject]@{ Description = [string]$Task.Description; Author = '' }
         Principal = [pscustomobject]@{ UserId = $Task.UserId; LogonType = $Task.LogonType; RunLevel = $Task.RunLevel }
-        Settings = [pscustomobject]@{ Enabled = if ($null -eq $Task) { $true } else { $Task.Enabled }; Hidden = $false; AllowDemandStart = $true; ExecutionTimeLimit = 'PT72H'; MultipleInstances = 2; DisallowStartIfOnBatteries = $true; StopIfGoingOnBatteries = $true; DeleteExpiredTaskAfter = '' }
+        Settings = [pscustomobject]@{ Enabled = if ($null -eq $Task) { $true } else { $Task.Enabled }; Hidden = $false; AllowDemandStart = $true; ExecutionTimeLimit = 'PT72H'; MultipleInstances = 2; DisallowStartIfOnBatteries = $true; StopIfGoingOnBatteries = $true; StartWhenAvailable = $false; DeleteExpiredTaskAfter = '' }
         Actions = New-EstateCollection $actions @{ Create = { param($Kind) $one = [pscustomobject]@{ Type = $Kind; Path = ''; Arguments = ''; WorkingDirectory = '' }; [void]$this.'#items'.Add($one); $one } }
         Triggers = New-EstateCollection $triggers @{ Create = { param($Kind) $one = [pscustomobject]@{ Type = $Kind; Enabled = $true; StartBoundary = ''; EndBoundary = ''; Repetition = [pscustomobject]@{ Interval = ''; Duration = '' } }; [void]$this.'#items'.Add($one); $one } }
     }
@@ -43,9 +43,9 @@ function global:New-EstateTask($Task) {
     $object = [pscustomobject]@{ Name = $Task.Name; Path = $Task.Path; Definition = New-EstateDefinition $Task }
     # The task scheduler shows local times, and a date of its own where there is none.
     foreach ($name in 'LastRunTime', 'NextRunTime') { $object | Add-Member -MemberType NoteProperty -Name $name -Value $(if ($null -eq $Task.$name) { [datetime]'1899-12-30' } else { $Task.$name.ToLocalTime() }) }
+    $object | Add-Member -MemberType ScriptProperty -Name LastTaskResult -Value { (Invoke-EstateTask 'task_get' @{ path = $this.Path }).LastTaskResult }
     $object | Add-Member -MemberType ScriptProperty -Name State -Value { (Invoke-EstateTask 'task_get' @{ path = $this.Path }).State }
     $object | Add-Member -MemberType ScriptProperty -Name Enabled -Value { (Invoke-EstateTask 'task_get' @{ path = $this.Path }).Enabled } -SecondValue { param($Value) Invoke-EstateTask 'task_enable' @{ path = $this.Path; enabled = [bool]$Value } }
-    $object | Add-Member -MemberType ScriptProperty -Name LastTaskResult -Value { (Invoke-EstateTask 'task_get' @{ path = $this.Path }).LastTaskResult }
     return Add-EstateMethods $object @{ Run = { Invoke-EstateTask 'task_run' @{ path = $this.Path } }; Stop = { Invoke-EstateTask 'task_stop' @{ path = $this.Path } } }
 }
 
@@ -64,11 +64,12 @@ function global:New-EstateFolder($Path) {
             param($Name, $Definition, $Flags, $User, $Password, $LogonType)
             $action = $Definition.Actions.Item(1)
             $interval = if ($Definition.Triggers.Count) { $Definition.Triggers.Item(1).Repetition.Interval } else { '' }
+            $start = if ($Definition.Triggers.Count) { $Definition.Triggers.Item(1).StartBoundary } else { '' }
             $user = if ($User) { $User } else { $Definition.Principal.UserId }
             $question = @{
                 path = Join-EstatePath $this.Path $Name; flags = $Flags; execute = $action.Path; arguments = $action.Arguments; interval = $interval
                 user = $user; password = $Password; logon_type = $LogonType; run_level = $Definition.Principal.RunLevel; enabled = $Definition.Settings.Enabled
-                description = $Definition.RegistrationInfo.Description; limit = $Definition.Settings.ExecutionTimeLimit
+                description = $Definition.RegistrationInfo.Description; limit = $Definition.Settings.ExecutionTimeLimit; start = $start
             }
             New-EstateTask (Invoke-EstateTask 'task_register' $question)
         }
@@ -79,7 +80,7 @@ function global:New-EstateScheduleService {
     $service = [pscustomobject]@{ Connected = $false }
     return Add-EstateMethods $service @{
         Connect = { $this.Connected = $true }
-        GetFolder = { param($Path) [void](Invoke-EstateTask 'task_folder' @{ path = $Path }); New-EstateFolder $Path }
+        GetFolder = { param($Path) if ($Path -ne '\' -and $null -eq (Invoke-EstateTask 'task_folder' @{ path = $Path })) { throw [System.IO.FileNotFoundException]::new('The system cannot find the file specified.') }; New-EstateFolder $Path }
         NewTask = { param($Flags) New-EstateDefinition $null }
     }
 }

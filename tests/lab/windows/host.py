@@ -13,10 +13,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route_script
+from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _lasting_script, _local_route_script
 from lab.clock import Clock
 from lab.connect import Caller, CmdletError
 from lab.engines import SyncServer
@@ -29,6 +30,7 @@ from .command_line import encoded_script, script_file
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
 from .older_fakes import AadSyncFakes, DirSyncFakes
+from .password_fakes import PasswordFakes, Tasks
 
 #: the one account's identifier, the same in the stand-ins
 _SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
@@ -62,6 +64,7 @@ class WindowsHost:
     ) -> None:
         self.server, self._clock, self._groups = server, clock, groups
         self._fake_requests: dict[str, tuple[str, list[str]]] = {}
+        self._fake_work: dict[str, Callable[[Caller], int]] = {}
         self.temp = tempfile.mkdtemp(prefix="lab-temp-")
         self.process_start = process_start
         self.processes_started = 0
@@ -160,7 +163,11 @@ class WindowsHost:
 
     def _environment(self, caller: Caller, session: str) -> dict[str, str]:
         offset = str(self._clock.offset) if self._clock.offset else ""
+        options = self.server.options
+        flags = {"LAB_SET_NEEDS_USER": options.password_set_needs_user, "LAB_FEATURE_BY_CONNECTOR": options.feature_by_connector}
+        flags["LAB_NO_GROUPS"] = options.custom_groups
         return {
+            **{name: "1" if value else "" for name, value in flags.items()},
             "LAB_SESSION": session,
             "LAB_USER": caller.user,
             "LAB_CLOCK_OFFSET": offset,
@@ -189,10 +196,14 @@ class WindowsHost:
 
         if document["script"] == _local_route_script.LOCAL_ROUTE:
             return lambda p: self._local_route_fake(caller, p)
+        if document["script"] == _lasting_script.LASTING:
+            return lambda p: self._lasting_fake(caller, p)
+        passwords = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller))
         fakes: dict[str, Any] = {
             **ConnectFakes(cmdlet, self._clock).by_script,
             **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
+            **passwords.by_script,
         }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
@@ -241,6 +252,72 @@ class WindowsHost:
             with contextlib.suppress(CmdletError):
                 self.server.call(caller, cmdlet, {"TaskPath": "\\hybrid.identity\\", "TaskName": name})
 
+    # -- work that outlives its shell, without PowerShell: the same tasks, but request and answer never become files
+
+    def _lasting_fake(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
+        """Fake of LASTING and its runner."""
+        answers: list[str] = []
+        fetched = threading.Event()
+
+        def work(caller_of_task: Caller) -> int:
+            document = json.loads(p["request"])
+            answers.append(answer_request(document, self._fake(caller_of_task, document), self._clock))
+            fetched.wait(60)
+            self._remove_lasting(caller_of_task, p["name"])
+            return 0
+
+        self._fake_work[p["name"]] = work
+        self._register_lasting(caller, p["name"], None)
+        self.server.call(caller, "task_run", {"path": "\\hybrid.identity\\" + p["name"]})
+        outcome: dict[str, Any] = {"answered": False, "text": None, "state": 0, "last_result": 0}
+        idle, deadline = 0, time.monotonic() + p["seconds"]
+        while time.monotonic() < deadline and idle < 20:
+            if answers:
+                outcome.update(answered=True, text=answers[0])
+                fetched.set()
+                while p["name"] in self.server.windows.task_names() and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                break
+            try:
+                task = self.server.call(caller, "task_get", {"path": "\\hybrid.identity\\" + p["name"]})
+                outcome.update(state=task["State"], last_result=task["LastTaskResult"])
+            except CmdletError:
+                outcome["state"] = 0
+            idle = 0 if outcome["state"] == 4 else idle + 1
+            time.sleep(0.05)
+        if not outcome["answered"] and outcome["state"] != 4:
+            self._remove_lasting(caller, p["name"])
+        return outcome
+
+    def _register_lasting(self, caller: Caller, name: str, delay: float | None) -> None:
+        start = (self._clock.now() + timedelta(seconds=delay)).isoformat() if delay else None
+        details = {"execute": "powershell.exe", "arguments": name, "user": _SID, "logon_type": 2, "run_level": 1, "start": start}
+        question = {"path": "\\hybrid.identity\\" + name, **details, "interval": "PT1M", "description": f"hybrid.identity {_SID}"}
+        self.server.call(caller, "task_register", question)
+
+    def _remove_lasting(self, caller: Caller, name: str) -> None:
+        with contextlib.suppress(CmdletError):
+            self.server.call(caller, "task_delete", {"path": "\\hybrid.identity\\" + name})
+        with contextlib.suppress(CmdletError):
+            self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
+
+    def _fake_tasks(self, caller: Caller) -> Tasks:
+        def write_guardian(stamp: str, channels: list[dict[str, Any]], delay: float) -> None:
+            name = "guardian-" + stamp
+
+            def act(caller_of_task: Caller) -> int:
+                def cmdlet(verb: str, /, **parameters: Any) -> Any:
+                    return self.server.call(caller_of_task, verb, parameters)
+
+                fakes = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller_of_task))
+                fakes.guardian("work-" + stamp, name, channels)
+                return 0
+
+            self._fake_work[name] = act
+            self._register_lasting(caller, name, delay)
+
+        return Tasks(write_guardian, lambda name: self._remove_lasting(caller, name))
+
     # -- scheduled tasks
 
     def _run_task(self, caller: Caller, execute: str, argument: str) -> int:
@@ -258,6 +335,8 @@ class WindowsHost:
             self._bridge.close_session(session)
 
     def _run_task_fake(self, caller: Caller, name: str) -> int:
+        if name in self._fake_work:
+            return self._fake_work[name](caller)
         request, answers = self._fake_requests[name]
         document = json.loads(request)
         answers.append(answer_request(document, self._fake(caller, document), self._clock))

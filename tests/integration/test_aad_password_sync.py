@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hybrid.identity contributors
+"""aad_password_sync against the simulated sync server, over real pywinrm: engine x case, what it refuses, what it proves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import procedures
+import pytest
+from estates import MakeEstate
+
+from lab.estate import Estate
+
+ENGINES: dict[str, dict[str, Any]] = {
+    "connect": {},
+    "connect without 617": {"password_marks": False, "partition_states": False, "password_shape": "old", "product_version": "2.6.91.0"},
+}
+TWO = {"more_directories": ("fabrikam.test",)}
+KEYS = {
+    "server", "changed", "engine", "version", "connectors", "people", "left_off", "evidence", "warnings", "failure_reason", "msg", "diff",
+}  # fmt: skip
+CONNECTOR_KEYS = {
+    "name", "id", "enabled_before", "enabled", "flag_before", "flag_after", "requested_at", "started_at", "finished_at", "state", "domains",
+    "users", "failures", "error", "ownership",
+}  # fmt: skip
+FIRST, SECOND = "CN=Person 0,OU=Staff,DC=lab,DC=test", "person1@lab.test"
+
+
+def passwords(estate: Estate, *, fast: bool = True, **params: Any) -> dict[str, Any]:
+    """The task; an engine that does not mark anything needs a minute, which the server's clock is given."""
+    told: list[str] = []
+
+    def progress(line: str) -> None:
+        told.append(line)
+        if fast and not estate.sync.options.password_marks and "reading what the engine does" in line:
+            time.sleep(0.5)
+            estate.sync.clock.jump(61)
+
+    result = procedures.passwords(estate, progress=progress, **params)
+    assert set(result) >= KEYS - ({"diff"} if result.get("failed") else set())
+    assert all(set(one) == CONNECTOR_KEYS for one in result["connectors"])
+    assert all(estate.sync.channels.of(name) for name in result["left_off"])
+    return result
+
+
+def is_clean(estate: Estate) -> bool:
+    left = estate.left_behind()
+    return not any(left[name] for name in ("tasks", "orphans", "task_folders", "folders"))
+
+
+def states(result: dict[str, Any]) -> list[str | None]:
+    return [one["state"] for one in result["connectors"]]
+
+
+@dataclass
+class Cell:
+    """A case of the table: how the server is, what is asked, and what has to come of it. forced: how many full synchronisations there were."""
+
+    params: dict[str, Any] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Estate], None] = lambda estate: None
+    reason: str | None = None
+    changed: bool = True
+    state: str | None = "*"
+    forced: int = 0
+    user: str = "svc-password"
+
+
+def _outcome(name: str, index: int = 0) -> Callable[[Estate], None]:
+    def prepare(estate: Estate) -> None:
+        estate.sync.channels.all[0].people[index].outcome = name
+
+    return prepare
+
+
+def _failure(name: str, forest: str = "lab.test") -> Callable[[Estate], None]:
+    def prepare(estate: Estate) -> None:
+        channel = estate.sync.channels.of(forest)
+        assert channel is not None
+        channel.failure = name
+
+    return prepare
+
+
+def _event(name: str, seconds_ago: float = 0.0, healed: bool = False) -> Callable[[Estate], None]:
+    def prepare(estate: Estate) -> None:
+        channels = estate.sync.channels
+        estate.sync.clock.jump(-seconds_ago)
+        channels.fail(channels.all[0], name)
+        if healed:
+            channels.send(channels.all[0], channels.all[0].people)
+        estate.sync.clock.jump(seconds_ago)
+
+    return prepare
+
+
+def _once(estate: Estate) -> None:
+    passwords(estate)
+
+
+def _switch_off(estate: Estate) -> None:
+    for channel in estate.sync.channels.all:
+        channel.enabled = False
+
+
+CASES: dict[str, Cell] = {
+    "force and prove": Cell(forced=1),
+    "check mode": Cell({"check_mode": True}),
+    "enabled, is on": Cell({"state": "enabled"}, changed=False),
+    "disabled": Cell({"state": "disabled"}),
+    "disabled, is off": Cell({"state": "disabled"}, prepare=_switch_off, changed=False),
+    "enabled": Cell({"state": "enabled"}, prepare=_switch_off),
+    "enabled, check mode": Cell({"state": "enabled", "check_mode": True}, prepare=_switch_off),
+    "one of two forests fails": Cell({}, TWO, _failure("replication_denied", "fabrikam.test"), "replication_denied", forced=2),
+    "one of two is meant": Cell({"connectors": ["LAB.test"]}, {**TWO, "password_people": 2}, forced=1),
+    "named person succeeds": Cell({"users": [FIRST, SECOND]}, forced=1),
+    "named person fails": Cell({"users": [FIRST]}, prepare=_outcome("failed"), reason="password_sync_failed", forced=1),
+    "named person is retried": Cell(
+        {"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("retrying"), reason="password_sync_failed", forced=1
+    ),
+    "named person is pending": Cell({"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("pending"), reason="password_sync_failed", forced=1),
+    "named person is not seen": Cell({"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("unseen"), reason="password_sync_failed", forced=1),
+    "somebody fails": Cell(prepare=_outcome("failed"), forced=1),
+    "somebody fails, all count": Cell({"fail_on": "failed_users"}, prepare=_outcome("failed"), reason="password_sync_failed", forced=1),
+    "a forest fails, nothing counts": Cell({"fail_on": "never"}, prepare=_failure("replication_denied"), state="failed", forced=1),
+    "tenant turns out to be off": Cell(prepare=_failure("tenant_off"), reason="tenant_feature_off", forced=1),
+    "unknown person": Cell({"users": ["nobody@lab.test"]}, reason="invalid_input", changed=False),
+    "ambiguous person": Cell({"users": ["person1"]}, TWO, reason="invalid_input", changed=False),
+    "unknown connector": Cell({"connectors": ["contoso.com"]}, reason="invalid_input", changed=False),
+    "the Entra connector": Cell({"connectors": ["lab.onmicrosoft.com - AAD"]}, reason="invalid_input", changed=False),
+    "staging": Cell(server={"staging": True}, reason="staging", changed=False),
+    "wizard open": Cell(server={"suspended": True}, reason="scheduler_suspended", changed=False),
+    "service stopped": Cell(server={"service_running": False}, reason="service_stopped", changed=False),
+    "tenant feature off": Cell(server={"password_feature": False}, reason="tenant_feature_off", changed=False),
+    "tenant feature off, disabling": Cell({"state": "disabled"}, {"password_feature": False}),
+    "tenant feature not known": Cell(server={"password_feature": None}, forced=1),
+    "channel off": Cell(prepare=_switch_off, reason="password_sync_disabled", changed=False),
+    "no Entra connector": Cell(server={"cloud_connectors": 0}, reason="entra_connector_missing", changed=False),
+    "two Entra connectors": Cell(server={"cloud_connectors": 2}, reason="entra_connector_ambiguous", changed=False),
+    "FIPS": Cell(prepare=_event("fips"), reason="fips_blocked", changed=False),
+    "FIPS, long ago": Cell(prepare=_event("fips", 400), forced=1),
+    "first synchronisation unfinished": Cell(prepare=_event("first_sync_unfinished", 4000), reason="first_sync_unfinished", changed=False),
+    "first synchronisation, healed": Cell(prepare=_event("first_sync_unfinished", 200, healed=True), forced=1),
+    "replication denied": Cell(prepare=_event("replication_denied"), reason="replication_denied", changed=False),
+    "replication denied, healed": Cell(prepare=_event("replication_denied", 100, healed=True), forced=1),
+    "operator": Cell(user="svc-limited", reason="engine_access_denied", changed=False),
+    "administrator outside the groups": Cell(user="svc-sync", reason="engine_access_denied", changed=False),
+    "the same, check mode": Cell({"check_mode": True}, user="svc-sync", reason="engine_access_denied", changed=False),
+    "the same, over an open network": Cell(
+        server={"password_cmdlets_over_network": True, "operators_may_write": True},
+        user="svc-sync",
+        reason="engine_access_denied",
+        changed=False,
+    ),
+    "closed local route": Cell(server={"tasks_run": False}, reason="engine_access_denied", changed=False),
+    "groups of other names": Cell(server={"custom_groups": True}, forced=1),
+    "switch wants a sign-in": Cell(server={"password_set_needs_user": True}, reason="engine_unsupported", changed=False),
+    "busy connector": Cell(
+        {"wait_timeout": 4}, prepare=lambda estate: estate.sync.arm("profiles_by_hand", each=60, cmdlet="Get-ADSyncConnectorRunStatus"),
+        reason="busy_timeout", changed=False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", CASES)
+def test_engine_and_case(engine: str, name: str, make_estate: MakeEstate, record_property: Any) -> None:
+    cell = CASES[name]
+    estate = make_estate(connect={**ENGINES[engine], **cell.server})
+    if name == "busy connector":
+        estate.sync.spawn(lambda: estate.sync.engine.run_profile(estate.sync.engine.connector(True), "Delta Import", 60.0), "by hand")
+        time.sleep(0.2)
+    elif cell.prepare is not None:
+        cell.prepare(estate)
+    before = [(one.enabled, one.flag) for one in estate.sync.channels.all]
+    began = len(estate.sync.passwords.switched)
+    result = passwords(estate, user=cell.user, **cell.params)
+    record_property("line", f"{engine:20} {name:34} {result['failure_reason'] or 'success':22} {result['msg'][:90]}")
+    print(f"{engine:20} {name:34} {result['failure_reason'] or 'success':22} {states(result)} {result['msg'][:100]}")
+    assert result["failure_reason"] == cell.reason, result["msg"]
+    assert bool(result.get("failed")) is (cell.reason is not None)
+    assert result["changed"] is cell.changed
+    if cell.state != "*":
+        assert states(result) == [cell.state]
+    assert sum(len(one.fulls) for one in estate.sync.channels.all) == cell.forced
+    if not cell.changed or cell.params.get("check_mode"):
+        assert len(estate.sync.passwords.switched) == began, "nothing was switched"
+        assert estate.sync.passwords.saved == []
+        assert [(one.enabled, one.flag) for one in estate.sync.channels.all] == before
+    elif cell.params.get("state", "synced") == "synced":
+        assert all(one.enabled for one in estate.sync.channels.all)
+        assert [on for _at, _user, _name, on in estate.sync.passwords.switched] == [False, True] * cell.forced
+    if cell.forced and cell.reason is None and cell.state == "*":
+        assert set(states(result)) == ({"verified"} if engine == "connect" else {"confirmed"})
+        assert any("overwritten" in warning for warning in result["warnings"])
+    assert is_clean(estate)
+
+
+def test_a_second_run_changes_nothing_and_tells_when_the_last_one_began(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect=TWO)
+    first = passwords(estate)
+    assert (first["changed"], states(first)) == (True, ["verified", "verified"])
+    again = passwords(estate)
+    assert (again["changed"], [one["ownership"] for one in again["connectors"]]) == (False, ["foreign", "foreign"])
+    assert again["connectors"][0]["started_at"] is not None
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert again["connectors"][0]["users"]["incomplete"] is True, "nobody counted people this time"
+    soon = passwords(estate, since=datetime.now(timezone.utc).isoformat())
+    assert soon["failure_reason"] == "too_soon"
+    assert "began at 20" in soon["msg"]
+    assert passwords(estate, max_age=600)["changed"] is False
+    forced = passwords(estate, since=datetime.now(timezone.utc).isoformat(), force=True)
+    assert (forced["changed"], states(forced)) == (True, ["verified", "verified"])
+    assert [len(one.fulls) for one in estate.sync.channels.all] == [2, 2]
+
+
+def test_only_uncovered_forests_are_forced(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect=TWO)
+    passwords(estate, connectors=["fabrikam.test"])
+    result = passwords(estate)
+    assert result["changed"] is True
+    assert [one["ownership"] for one in result["connectors"]] == ["own", "foreign"]
+    assert [len(one.fulls) for one in estate.sync.channels.all] == [1, 1]
+
+
+def test_one_that_runs_is_followed_and_one_that_began_too_early_is_awaited(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_seconds": 2.0})
+    channel = estate.sync.channels.all[0]
+    estate.sync.channels.begin_full(channel)
+    time.sleep(0.4)
+    followed = passwords(estate)
+    assert (followed["changed"], states(followed)) == (False, ["finished"])
+    assert followed["connectors"][0]["users"]["succeeded"] == 3
+    estate.sync.channels.begin_full(channel)
+    time.sleep(0.4)
+    own = passwords(estate, since=datetime.now(timezone.utc).isoformat(), force=True)
+    assert own["changed"] is True
+    (_began, ended), (third, _) = channel.fulls[-2:]
+    assert ended is not None
+    assert third >= ended, "it was not toggled away"
+
+
+def test_without_waiting_a_later_task_follows_it(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_seconds": 3.0})
+    since = datetime.now(timezone.utc).isoformat()
+    started = passwords(estate, since=since, wait=False)
+    assert (started["changed"], states(started), started["failure_reason"]) == (True, ["started"], None)
+    ended = passwords(estate, since=since, users=[FIRST])
+    assert (ended["changed"], states(ended)[0] in ("finished", "verified")) == (False, True)
+    assert ended["people"][0]["result"] == "succeeded"
+    assert len(estate.sync.channels.all[0].fulls) == 1
+
+
+def test_time_over_is_told_and_the_channel_is_on(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_seconds": 60.0})
+    result = passwords(estate, wait_timeout=6)
+    assert (result["failure_reason"], states(result), result["left_off"]) == ("wait_timeout", ["started"], [])
+    assert estate.sync.channels.all[0].enabled
+
+
+def test_a_channel_that_stays_off_opens_the_message_and_keeps_its_guardian(
+    make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate = make_estate(connect=TWO)
+    estate.sync.configure(password_switch_stuck=True)
+    result = passwords(estate, connectors=["lab.test"])
+    assert (result["failure_reason"], result["left_off"]) == ("channel_left_off", ["lab.test"])
+    assert result["msg"].startswith("PASSWORD SYNCHRONISATION OF lab.test IS OFF")
+    assert [name.partition("-")[0] for name in estate.sync.windows.task_names()] == ["guardian"]
+    estate.sync.configure(password_switch_stuck=False)
+    estate.sync.clock.jump(300)
+    _wait_until(lambda: estate.sync.channels.all[0].enabled and is_clean(estate))
+    assert estate.sync.channels.all[1].enabled
+
+
+def test_what_somebody_else_switches_off_meanwhile_is_told_and_stays(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_seconds": 1.0})
+
+    def progress(line: str) -> None:
+        if "people so far" in line:
+            estate.sync.channels.switch(estate.sync.channels.all[0], False)
+
+    result = procedures.passwords(estate, progress=progress)
+    assert result["failure_reason"] == "not_confirmed"
+    assert any("somebody else" in warning for warning in result["warnings"])
+    assert not estate.sync.channels.all[0].enabled
+    assert result["left_off"] == []
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+# -- the event log
+
+
+def test_rolled_over_unreadable_and_missing_are_three_answers(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_people": 120, "password_seconds": 0.0})
+    estate.sync.events.keep(12)
+    rolled = passwords(estate)
+    assert rolled["failure_reason"] is None
+    assert states(rolled) == ["finished"], "no more than that"
+    assert rolled["connectors"][0]["users"]["incomplete"] is True
+    assert any("rolled over" in warning for warning in rolled["warnings"])
+    estate.sync.configure(password_source_known=False)
+    missing = passwords(estate, force=True)
+    assert (missing["failure_reason"], missing["changed"]) == ("events_unavailable", False)
+    assert "does not know the event source" in missing["msg"]
+    estate.sync.configure(password_source_known=True, events_readable=False)
+    closed = passwords(estate, force=True)
+    assert (closed["failure_reason"], closed["changed"]) == ("events_unavailable", False)
+    assert "cannot be read" in closed["msg"]
+    assert len(estate.sync.passwords.switched) == 2, "only the first one toggled"
+
+
+def test_end_lost_with_the_log_is_not_confirmed(make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_people": 60, "password_seconds": 0.0})
+    log = estate.sync.events
+    tell = log.write_text
+
+    def write(provider: str, event_id: int, text: str, *, level: int = 4) -> None:
+        if event_id != 623:
+            tell(provider, event_id, text, level=level)
+        if event_id == 617:
+            log.keep(4)
+
+    log.write_text = write
+    result = passwords(estate, wait_timeout=12)
+    assert result["failure_reason"] == "not_confirmed"
+    assert result["connectors"][0]["users"]["incomplete"] is True
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_on_a_german_server_with_a_wrong_clock(engine: str, make_estate: MakeEstate) -> None:
+    settings = {**ENGINES[engine], **TWO}
+    for offset, more in ((900.0, {}), (-900.0, {"event_messages_known": False})):
+        estate = make_estate(connect={**settings, **more}, clock_offset=offset, language="de", culture="de-DE", codepage=850)
+        _outcome("failed", 2)(estate)
+        result = passwords(estate, users=[FIRST, "CN=Person 2,OU=Staff,DC=lab,DC=test"], fail_on="failed_connectors")
+        assert result["failure_reason"] is None, result["msg"]
+        assert set(states(result)) == ({"verified"} if engine == "connect" else {"confirmed"})
+        assert [one["result"] for one in result["people"]] == ["succeeded", "failed"]
+        assert abs(result["clock_skew"] - estate.sync.clock.offset) < 10
+        began = datetime.fromisoformat(result["connectors"][0]["started_at"].replace("Z", "+00:00"))
+        if engine == "connect":
+            assert abs((began - datetime.now(timezone.utc)).total_seconds()) < 60, "told on this machine's clock"
+            assert passwords(estate)["changed"] is False
+        assert is_clean(estate)
+
+
+@pytest.mark.parametrize("shape", ["new", "old", "bare"])
+def test_every_shape_of_results(shape: str, make_estate: MakeEstate) -> None:
+    estate = make_estate(connect={"password_shape": shape, "password_people": 130})
+    _outcome("failed", 3)(estate)
+    _outcome("retrying", 4)(estate)
+    result = passwords(estate)
+    users = result["connectors"][0]["users"]
+    assert users == {"requested": 130, "succeeded": 128, "failed": 1, "retrying": 1, "pending": 0, "incomplete": False}
+    assert sorted(one["result"] for one in result["connectors"][0]["failures"]) == ["failed", "retrying"]
+    assert all(one["remedy"] for one in result["connectors"][0]["failures"])
+
+
+def test_twenty_thousand_people(make_estate: MakeEstate) -> None:
+    import resource
+
+    estate = make_estate(connect={"password_people": 20000, "password_seconds": 0.0})
+    _outcome("failed", 19998)(estate)
+    asked: list[tuple[int, int, float]] = []
+    from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_passwords import AdsyncPasswords
+
+    events = AdsyncPasswords.events
+
+    def counted(self: Any, shell: Any, **question: Any) -> Any:
+        began = time.monotonic()
+        page = events(self, shell, **question)
+        if not question["marks_only"] and question["since"] is None:
+            asked.append((question["after"], page.last, time.monotonic() - began))
+        return page
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    AdsyncPasswords.events = counted  # type: ignore[method-assign]
+    try:
+        result = passwords(estate, wait_timeout=90, users=["CN=Person 19998,OU=Staff,DC=lab,DC=test", FIRST], fail_on="failed_connectors")
+    finally:
+        AdsyncPasswords.events = events  # type: ignore[method-assign]
+    users = result["connectors"][0]["users"]
+    assert result["failure_reason"] is None, result["msg"]
+    assert users == {"requested": 20000, "succeeded": 19999, "failed": 1, "retrying": 0, "pending": 0, "incomplete": False}
+    assert [one["result"] for one in result["people"]] == ["failed", "succeeded"]
+    assert all(later[0] == earlier[1] for earlier, later in zip(asked, asked[1:])), "each page goes on where the last one ended"
+    seconds = sum(one[2] for one in asked)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"{len(asked)} pages, {seconds:.1f} s, {grown:.0f} MiB more in this process, which holds the lab too", file=sys.stderr)
+    assert len(result["connectors"][0]["failures"]) == 1
+    assert len(str(result)) < 20000, "the result is a summary"
+
+
+# -- through Ansible
+
+
+def test_over_the_connection_and_from_localhost_the_same_keys(make_estate: MakeEstate, tmp_path: Path) -> None:
+    estate = make_estate()
+    variables = estate.connection_variables(user="svc-password")
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = {"all": {"hosts": {"sync1": variables, "localhost": local}}}
+    options = {"wait_timeout": 60, "quiet_period": 2, "wait_sleep": 0.1}
+    task = {"hybrid.identity.aad_password_sync": options}
+    (direct,) = procedures.task_results(tmp_path, inventory, "sync1", task)
+    assert (direct["changed"], states(direct)) == (True, ["verified"]), direct["msg"]
+    named = {"hybrid.identity.aad_password_sync": {**options, **estate.server_options(user="svc-password")}}
+    named["hybrid.identity.aad_password_sync"]["server"] = ["127.0.0.1"]
+    (module,) = procedures.task_results(tmp_path, inventory, "localhost", named)
+    assert module["changed"] is False, module["msg"]
+    assert set(module) | {"warnings"} == set(direct) | {"warnings"}
+    assert is_clean(estate)
+
+
+def test_since_lies_on_this_machines_clock(make_estate: MakeEstate) -> None:
+    estate = make_estate(clock_offset=900.0)
+    early = (datetime.now(timezone.utc) - timedelta(seconds=1)).isoformat()
+    assert passwords(estate, since=early)["changed"] is True
+    assert passwords(estate, since=early)["changed"] is False
+    future = passwords(estate, since=(datetime.now(timezone.utc) + timedelta(hours=1)).isoformat())
+    assert (future["failure_reason"], future["changed"]) == ("invalid_input", False)
