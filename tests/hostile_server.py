@@ -104,3 +104,8 @@ def bad_request(server: HostileServer, connection: socket.socket) -> None:
 def not_found(server: HostileServer, connection: socket.socket) -> None:
     """Another web server."""
     connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def only_tls_1_0(server: HostileServer, connection: socket.socket) -> None:
+    """Answers a hello that offers TLS 1.2 and later as a server does that has 1.0 alone: with the alert protocol_version."""
+    connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")

@@ -25,7 +25,12 @@ def _probe(estate: Any) -> Any:
     shell = procedures.open_shell(estate)
     try:
         return shell.call(
-            "probe", _connect_scripts.PROBE, {"history_seconds": 600}, shape=lambda value, _where: value, timeout=60, repeatable=False
+            "probe",
+            _connect_scripts.PROBE,
+            {"history_seconds": 600, "wmi": True},
+            shape=lambda value, _where: value,
+            timeout=60,
+            repeatable=False,
         ).data
     finally:
         shell.close()
@@ -35,18 +40,20 @@ def _probe(estate: Any) -> Any:
 def test_an_estate_carries_any_engine(engine: str, make_estate: MakeEstate) -> None:
     estate = make_estate(engine=engine)
     data = _probe(estate)
+    survey = data["survey"]
     version = estate.sync.options.product_version
     if engine.startswith("dirsync"):
-        assert data["services"] == {"FIMSynchronizationService": 4, "MSOnlineSyncScheduler": 4}
+        assert survey["services"] == {"FIMSynchronizationService": 4, "MSOnlineSyncScheduler": 4}
     elif engine.startswith("aadsync"):
-        assert (data["services"], data["version"], data["state"]) == ({"ADSync": 4}, None, None)
+        assert (survey["services"], survey["wizard_version"], data["state"]) == ({"ADSync": 4}, None, None)
+        assert (survey["engine_version"], survey["exe"]) == (version, True)
     elif engine == "aad-connect-1.0":
-        assert (data["version"], data["state"]) == (version, None)
+        assert (survey["wizard_version"], data["state"]) == (version, None)
         assert data["problems"]["scheduler"]["type"] == "System.Management.Automation.CommandNotFoundException"
     else:
-        assert data["version"] == version
-        assert data["state"] is not None
+        assert survey["wizard_version"] == version
         assert (data["state"]["in_progress"] is None) == (engine in _WITHOUT_FLAG), "no SyncCycleInProgress before 1.1.443"
+        assert data["history"]["source"] == ("run_history" if engine == "connect-1.4.18" else "wmi")
 
 
 def test_a_running_lab_can_be_told_of_the_faults_of_its_engine(make_estate: MakeEstate, tmp_path: Any) -> None:

@@ -20,7 +20,12 @@ import shipped_scripts
 from estates import COVERAGE, MakeEstate
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
-from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
+    _aadsync_scripts,
+    _connect_scripts,
+    _dirsync_scripts,
+    _windows_scripts,
+)
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route_script import LOCAL_ROUTE
@@ -117,7 +122,7 @@ def test_scripts_hold_no_time_and_no_words_of_the_server() -> None:
 
 # -- parity
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.(\d{7}Z|\d{3})")
 
 
 def _shape(value: Any) -> Any:
@@ -191,6 +196,7 @@ def _while_a_connector_runs(estate: Estate, user: str = "svc-sync") -> Any:
 
 def _after_a_failed_cycle(estate: Estate) -> Any:
     since = _now(estate)
+    estate.sync.configure(cycle_seconds=3.0)  # longer than PowerShell takes to look for the first time
     estate.sync.arm("credentials")
     estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
     estate.sync.start_cycle()
@@ -250,6 +256,86 @@ def _read_runs_without_connectors(estate: Estate) -> Any:
     return _locally(estate)
 
 
+_BIN = "C:\\Program Files\\Microsoft Azure AD Sync\\Bin"
+_FOLDERS = {
+    "dirsync": "C:\\Program Files\\Windows Azure Active Directory Sync",
+    "dirsync_legacy": "C:\\Program Files\\Microsoft Online Directory Sync",
+}
+
+
+def _older(engine: str, **changes: Any) -> dict[str, Any]:
+    """An estate with an older engine."""
+    return {"engine": engine, **changes}
+
+
+def _survey(estate: Estate) -> Any:
+    return _call(estate, _windows_scripts.SURVEY_ALONE, {})
+
+
+def _survey_an_unquoted_path(estate: Estate) -> Any:
+    estate.sync.windows.registry.set("HKLM:\\SYSTEM\\CurrentControlSet\\Services\\ADSync", "ImagePath", "D:\\My Sync\\miiserver.exe -x")
+    return _survey(estate)
+
+
+def _probe_after_faults(estate: Estate) -> Any:
+    estate.sync.arm("export_error", error="AttributeValueMustBeUnique")
+    estate.sync.configure(cycle_seconds=6.0)
+    estate.sync.start_cycle()
+    estate.sync.wait_idle()
+    threading.Thread(target=estate.sync.engine.run_profile, args=(estate.sync.engine.connector(True), "Export", 3.0, "x")).start()
+    time.sleep(0.1)
+    return _probe_aadsync(estate)
+
+
+def _probe_aadsync(estate: Estate, user: str = "svc-sync") -> Any:
+    return _call(estate, _aadsync_scripts.PROBE, {"history_seconds": 600}, user)
+
+
+def _probe_dirsync(estate: Estate, user: str = "svc-sync") -> Any:
+    return _call(estate, _dirsync_scripts.PROBE, {"history_seconds": 600, "folder": _FOLDERS[estate.options.engine]}, user)
+
+
+def _start_aadsync(estate: Estate, full: bool = False, user: str = "svc-sync", **changes: Any) -> Any:
+    estate.sync.configure(cycle_seconds=2.0)
+    parameters = {
+        **LIMITS,
+        "full": full,
+        "exe": _BIN + "\\DirectorySyncClientCmd.exe",
+        "name": "0123456789ab",
+        "lock_seconds": 2,
+        **changes,
+    }
+    return _call(estate, _aadsync_scripts.START, parameters, user)
+
+
+def _start_dirsync(estate: Estate, full: bool = False, **changes: Any) -> Any:
+    estate.sync.configure(cycle_seconds=2.0)
+    parameters = {**LIMITS, "full": full, "folder": _FOLDERS[estate.options.engine], "lock_seconds": 2, **changes}
+    return _call(estate, _dirsync_scripts.START, parameters)
+
+
+def _start_while_busy(estate: Estate) -> Any:
+    estate.sync.configure(cycle_seconds=6.0)
+    estate.sync.start_cycle()
+    time.sleep(0.3)
+    parameters = {**LIMITS, "full": False, "folder": _FOLDERS["dirsync"], "lock_seconds": 2}
+    return _call(estate, _dirsync_scripts.START, parameters)
+
+
+def _follow(estate: Estate, script: str) -> Any:
+    since = _now(estate)
+    estate.sync.configure(cycle_seconds=2.0)
+    estate.sync.start_cycle()
+    return _call(estate, script, {**LIMITS, "active": False, "since": since})
+
+
+def _read_by_wmi(estate: Estate) -> Any:
+    since = _now(estate)
+    estate.sync.start_cycle()
+    estate.sync.wait_idle()
+    return _call(estate, _dirsync_scripts.READ_RUNS, {"since": since})
+
+
 DIRECT = {"history_refuses_network_logon": False}
 SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "probe": ({}, _probe),
@@ -280,9 +366,38 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "watch, manual run": (DIRECT, _while_a_connector_runs),
     "watch, limited": ({}, lambda estate: _while_a_connector_runs(estate, "svc-limited")),
     "watch, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, _after_a_failed_cycle),
-    "watch, counted": (DIRECT, lambda estate: (estate.sync.start_cycle(), _watch(estate))),
+    "watch, counted": (DIRECT, lambda estate: (estate.sync.configure(cycle_seconds=3.0), estate.sync.start_cycle(), _watch(estate))),
     "watch, slice over": ({"next_start_known": False}, lambda estate: _watch(estate, active=False, confirm_seconds=9, seconds=0.2)),
     "runs": ({"running_has_end_date": False}, _read_runs),
+    "survey, dirsync": (_older("dirsync"), _survey),
+    "survey, dirsync_legacy": (_older("dirsync_legacy", path_registered="none"), _survey),
+    "survey, aadsync": (_older("aadsync"), _survey),
+    "survey, 1.0": (_older("aad-connect-1.0"), _survey),
+    "survey, limited": (_older("aadsync", services_readable=False), lambda estate: _call(estate, _windows_scripts.SURVEY_ALONE, {}, "svc-limited")),
+    "survey, path without quotes": (_older("aadsync"), _survey_an_unquoted_path),
+    "probe, aadsync, errors": (_older("aadsync", initial_domain=_LONG_NAME, running_end_time="minimum"), _probe_after_faults),
+    "probe, 1.1.105": (_older("connect-1.1.105"), lambda estate: (estate.sync.start_cycle(), estate.sync.wait_idle(), _probe(estate))),
+    "probe, 1.1.105, denied": (_older("connect-1.1.105", wmi="denied"), _probe),
+    "start, 1.1.105": (_older("connect-1.1.105"), lambda estate: (estate.sync.configure(cycle_seconds=2.0), _start(estate, wmi=True))),
+    "start, 1.1.281, slice over": (_older("connect-1.1.281"), lambda estate: _start(estate, wmi=True, seconds=0.2, quiet_seconds=9.0)["before"]),
+    "probe, aadsync": (_older("aadsync"), lambda estate: (estate.sync.start_cycle(), estate.sync.wait_idle(), _probe_aadsync(estate))),
+    "probe, aadsync, outsider": (_older("aadsync"), lambda estate: _probe_aadsync(estate, "svc-outsider")),
+    "probe, dirsync": (_older("dirsync"), lambda estate: (estate.sync.start_cycle(), estate.sync.wait_idle(), _probe_dirsync(estate))),
+    "probe, dirsync, denied": (_older("dirsync", wmi="denied"), _probe_dirsync),
+    "start, aadsync": (_older("aadsync"), _start_aadsync),
+    "start, aadsync, full": (_older("aadsync"), lambda estate: _start_aadsync(estate, True)),
+    "start, aadsync, no history": (_older("aadsync", wmi="absent"), _start_aadsync),
+    "start, aadsync, nothing begins": (_older("aadsync"), lambda estate: (estate.sync.arm("start_refused"), _start_aadsync(estate, confirm_seconds=0.5))),
+    "start, dirsync": (_older("dirsync"), _start_dirsync),
+    "start, dirsync, full": (_older("dirsync"), lambda estate: _start_dirsync(estate, True)),
+    "start, dirsync_legacy, full": (_older("dirsync_legacy"), lambda estate: _start_dirsync(estate, True)),
+    "start, dirsync_legacy, refused": (_older("dirsync_legacy"), lambda estate: (estate.sync.arm("start_refused"), _start_dirsync(estate, True))),
+    "start, dirsync_legacy, no right": (_older("dirsync_legacy", registry_writable=False), lambda estate: _start_dirsync(estate, True)),
+    "start, dirsync, busy": (_older("dirsync"), _start_while_busy),
+    "start, dirsync, confirmed": (_older("dirsync"), lambda estate: _start_dirsync(estate, stop_when_active=True)["appeared"]),
+    "follow, dirsync": (_older("dirsync"), lambda estate: _follow(estate, _dirsync_scripts.FOLLOW)),
+    "follow, aadsync": (_older("aadsync"), lambda estate: _follow(estate, _aadsync_scripts.FOLLOW)),
+    "runs by WMI": (_older("aadsync"), _read_by_wmi),
 }  # fmt: skip
 
 
@@ -311,10 +426,20 @@ def _one_user(estate: Estate) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_script_and_fake_are_of_one_mind(name: str, powershell: str) -> None:
     changes, scenario = SCENARIOS[name]
+    changes = dict(changes)
+    name_of_engine = changes.pop("engine", "connect")
     answers = []
     for engine in ("none", powershell):
         with Estate(
-            EstateOptions(directory=False, tenant=False, cycle_seconds=0.6, powershell=engine, coverage=COVERAGE, connect=dict(changes))
+            EstateOptions(
+                directory=False,
+                tenant=False,
+                cycle_seconds=0.6,
+                powershell=engine,
+                coverage=COVERAGE,
+                engine=name_of_engine,
+                connect=dict(changes),
+            )
         ) as estate:
             _one_user(estate)
             answers.append(_shape(scenario(estate)))

@@ -7,8 +7,8 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
-from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI
-from ._windows_scripts import EVENTS, TIMES
+from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_ACCOUNTS, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from ._windows_scripts import EVENTS, ROUND_TRIP
 
 # A task that is not there and one that may not be seen are told apart by the error where the account is an administrator, and not at all
 # where it is none. The task scheduler shows a date of its own (1899) where a task has no next run.
@@ -47,7 +47,10 @@ function Remove-OneShots {
         $service = Get-Scheduler
         $folder = $service.GetFolder('\hybrid.identity')
         $tasks = $folder.GetTasks(1)
-        $names = @(for ($i = 1; $i -le $tasks.Count; $i++) { if ($tasks.Item($i).Name -like 'cycle-*' -and [int]$tasks.Item($i).State -ne 4) { [string]$tasks.Item($i).Name } })
+        $names = @(for ($i = 1; $i -le $tasks.Count; $i++) {
+            $task = $tasks.Item($i)
+            if ($task.Name -like 'cycle-*' -and [int]$task.State -ne 4) { [string]$task.Name }
+        })
         foreach ($name in $names) { $folder.DeleteTask($name, 0) }
         if ($folder.GetTasks(1).Count -eq 0 -and $folder.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
     } catch { $null = $_ }
@@ -56,8 +59,10 @@ function Remove-OneShots {
 
 PROBE = (
     "param($p)"
-    + TIMES
-    + WMI
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
     + EVENTS
     + HISTORY
     + _STATE
@@ -75,8 +80,13 @@ return $probe
 # The executable is never a child of this shell: it would die with it. The task of the product is run as it is, and nothing of it is changed.
 START = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
+    + WMI_ACCOUNTS
     + EVENTS
     + HISTORY
     + LOCK
@@ -110,7 +120,8 @@ function Invoke-OneShot($Word) {
     $action.Arguments = $Word
     $null = $folder.RegisterTaskDefinition('cycle-' + $p.name, $definition, 2, $sid, $null, 2).Run($null)
 }
-$started = @{ sent = $false; locked = $false; before = $null; requested = $null; means = $null; attempts = @(); appeared = $false; accounts = @(); watch = $null; trouble = $null }
+$started = @{ sent = $false; locked = $false; before = $null; requested = $null; means = $null; attempts = @(); appeared = $false; watch = $null }
+$started += @{ accounts = @(); trouble = $null }
 $started.account = [string][System.Security.Principal.WindowsIdentity]::GetCurrent().Name
 $word = if ($p.full) { 'initial' } else { 'delta' }
 $total = [System.Diagnostics.Stopwatch]::StartNew()
@@ -150,8 +161,12 @@ return $started
 
 FOLLOW = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + _STATE

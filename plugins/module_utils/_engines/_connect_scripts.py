@@ -8,8 +8,8 @@ is installed, so that another engine is recognised without a call of its own.
 
 from __future__ import annotations
 
-from ._fim_scripts import WMI
-from ._windows_scripts import EVENTS, SURVEY, TIMES
+from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_RUNS
+from ._windows_scripts import AS_UTC, EVENTS, ROUND_TRIP, SURVEY
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
 _IMPORT = r"""
@@ -21,7 +21,7 @@ function Import-Engine {
 
 # The flag came with 1.1.443, the run status with 1.1.130; before, the WMI provider says what runs.
 _STATE = (
-    TIMES
+    AS_UTC
     + r"""
 function Read-State {
     $scheduler = Get-ADSyncScheduler
@@ -92,7 +92,9 @@ function Read-Runs($Since) {
 # Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer.
 _HISTORY = (
     _RUNS
-    + WMI
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
     + EVENTS
     + r"""
 $eventProviders = 'ADSync', 'Directory Synchronization'
@@ -188,6 +190,7 @@ START = (
     + _IMPORT
     + _STATE
     + _HISTORY
+    + ROUND_TRIP
     + _WATCH
     + r"""
 $started = @{ sent = $false; before = $null; requested = $null; result = $null; refusal = $null; watch = $null; trouble = $null }
@@ -218,6 +221,7 @@ WATCH = (
     + _IMPORT
     + _STATE
     + _HISTORY
+    + ROUND_TRIP
     + _WATCH
     + r"""
 Import-Engine
@@ -228,7 +232,8 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 READ_RUNS = (
     "param($p)"
     + _IMPORT
-    + TIMES
+    + AS_UTC
+    + ROUND_TRIP
     + _CONNECTORS
     + _RUNS
     + r"""

@@ -197,7 +197,8 @@ class Probe:
 class Watch:
     """What a slice of watching saw: the last look, the first one that saw a cycle, and the first of the idle ones at the end.
 
-    active: something was seen running, perhaps only a connector by hand. trouble: how a later look failed. history was read after the last look, where that one was idle.
+    active: something was seen running, perhaps only a connector by hand. trouble: how a later look failed.
+    history was read after the last look, where that one was idle.
     """
 
     state: EngineState

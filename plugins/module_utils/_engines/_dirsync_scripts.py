@@ -7,8 +7,8 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
-from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI
-from ._windows_scripts import EVENTS, TIMES
+from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from ._windows_scripts import EVENTS, ROUND_TRIP
 
 _STATE = r"""
 $eventProviders = 'FIMSynchronizationService', 'Directory Synchronization'
@@ -22,8 +22,10 @@ function Read-State {
 
 PROBE = (
     "param($p)"
-    + TIMES
-    + WMI
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
     + EVENTS
     + HISTORY
     + _STATE
@@ -45,8 +47,12 @@ return $probe
 # next cycle is a full one; what was written there is put back when the start is refused.
 START = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + LOCK
@@ -67,10 +73,10 @@ function Invoke-Start($How, $Full) {
         if ($Full) { $null = Start-OnlineCoexistenceSync -FullSync -ErrorAction Stop } else { $null = Start-OnlineCoexistenceSync -ErrorAction Stop }
         return
     }
-    $text = '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; exit 3 }'
+    $text = '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; throw }'
     $encoded = [Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($text))
     $said = @(powershell.exe -NoProfile -NonInteractive -PSConsoleFile $console -EncodedCommand $encoded)
-    if ($LASTEXITCODE -ne 0) { throw ($said -join ' ') }
+    if ($LASTEXITCODE -ne 0) { throw (@($said | Select-Object -Unique) -join ' ') }
 }
 function Get-FullFlag { return (Get-ItemProperty -LiteralPath $key -ErrorAction Stop).FullSyncNeeded }
 function Restore-FullFlag($Before) {
@@ -78,7 +84,8 @@ function Restore-FullFlag($Before) {
         Set-ItemProperty -LiteralPath $key -Name FullSyncNeeded -Value ([int]$Before) -Type DWord -ErrorAction Stop
     }
 }
-$started = @{ sent = $false; locked = $false; before = $null; requested = $null; how = $null; refusal = $null; flag = $null; flag_written = $false; flag_left = $null; appeared = $false; watch = $null; trouble = $null }
+$started = @{ sent = $false; locked = $false; before = $null; requested = $null; how = $null; refusal = $null; appeared = $false; watch = $null }
+$started += @{ flag = $null; flag_written = $false; flag_left = $null; trouble = $null }
 $total = [System.Diagnostics.Stopwatch]::StartNew()
 $lock = Open-Lock $p.lock_seconds
 $started.locked = $null -ne $lock
@@ -117,8 +124,12 @@ return $started
 
 FOLLOW = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_BUSY
+    + WMI_RUNS
+    + WMI_CONNECTORS
+    + WMI_NUMBERS
     + EVENTS
     + HISTORY
     + _STATE

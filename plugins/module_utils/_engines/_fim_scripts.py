@@ -8,28 +8,31 @@ milliseconds and no mark of a zone (Microsoft, MIIS_RunHistory).
 
 from __future__ import annotations
 
-from ._windows_scripts import TIMES
+from ._windows_scripts import ROUND_TRIP
 
-# Quiet is not the end: between two steps of a cycle everything looks idle.
-WMI = r"""
+# The parts of what is asked of the provider: a script takes those that it needs.
+WMI_AGENTS = r"""
 $wmiSpace = 'root\MicrosoftIdentityIntegrationServer'
+function Get-WmiAgents { return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_ManagementAgent -ErrorAction Stop) }
+"""
+
+WMI_BUSY = r"""
+function Read-WmiBusy {
+    foreach ($agent in @(Get-WmiAgents)) {
+        $status = [string](Invoke-CimMethod -InputObject $agent -MethodName RunStatus -ErrorAction Stop).ReturnValue
+        if ($status -eq 'in-progress' -or $status -like 'completing-*') { [string]$agent.Name }
+    }
+}
+"""
+
+WMI_RUNS = r"""
+function ConvertFrom-WmiGuid($Text) { return ([string]$Text).Trim('{}').ToLowerInvariant() }
 function ConvertFrom-WmiTime($Text) {
     $moment = [datetime]::MinValue
     $styles = [System.Globalization.DateTimeStyles]'AssumeUniversal, AdjustToUniversal'
     $parsed = [datetime]::TryParseExact([string]$Text, 'yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture, $styles, [ref]$moment)
     if (-not $parsed -or $moment.Year -lt 2000) { return $null }
     return $moment.ToString('o')
-}
-function Get-WmiAgents { return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_ManagementAgent -ErrorAction Stop) }
-function ConvertFrom-WmiGuid($Text) { return ([string]$Text).Trim('{}').ToLowerInvariant() }
-function Read-WmiConnectors {
-    foreach ($agent in @(Get-WmiAgents)) { @{ name = [string]$agent.Name; id = ConvertFrom-WmiGuid $agent.Guid; type = [string]$agent.Type } }
-}
-function Read-WmiBusy {
-    foreach ($agent in @(Get-WmiAgents)) {
-        $status = [string](Invoke-CimMethod -InputObject $agent -MethodName RunStatus -ErrorAction Stop).ReturnValue
-        if ($status -eq 'in-progress' -or $status -like 'completing-*') { [string]$agent.Name }
-    }
 }
 function Get-WmiRows($Since) {
     # The provider compares text, so the bound is cut to its milliseconds.
@@ -44,9 +47,7 @@ function Get-NodeText($Node, $Path) {
 function Get-NodeXml($Node, $Path) {
     $found = $Node.SelectSingleNode($Path)
     if ($null -eq $found -or -not $found.get_HasChildNodes()) { return '' }
-    $text = [string]$found.get_OuterXml()
-    if ($text.Length -gt 200000) { return $text.Substring(0, 200000) }
-    return $text
+    return [string]$found.get_OuterXml()
 }
 function Read-WmiStep($Step) {
     $counts = @{}
@@ -86,10 +87,16 @@ function Read-WmiRuns($Since) {
         $run
     }
 }
-function Read-WmiAccounts($Since) {
-    foreach ($run in @(Read-WmiRuns $Since | Sort-Object -Property { $_.started })) { [string]$run.account }
+"""
+
+WMI_CONNECTORS = r"""
+function Read-WmiConnectors {
+    foreach ($agent in @(Get-WmiAgents)) { @{ name = [string]$agent.Name; id = ConvertFrom-WmiGuid $agent.Guid; type = [string]$agent.Type } }
 }
+"""
+
 # The highest number of each connector tells whether a run has begun since, also one that no look has met.
+WMI_NUMBERS = r"""
 function Read-WmiNumbers($Since) {
     $numbers = @{}
     foreach ($row in @(Get-WmiRows $Since)) {
@@ -103,6 +110,12 @@ function Find-NewRuns($Before, $Now) {
 }
 """
 
+WMI_ACCOUNTS = r"""
+function Read-WmiAccounts($Since) {
+    foreach ($run in @(Read-WmiRuns $Since | Sort-Object -Property { $_.started })) { [string]$run.account }
+}
+"""
+
 # One file on the server keeps two tasks from looking and starting at the same time. It goes away with the handle, however that ends.
 # Nobody holds it for longer than a start takes; who cannot get it within that time is kept out by rights and goes on without.
 LOCK = r"""
@@ -110,7 +123,10 @@ function Open-Lock($Seconds) {
     $path = Join-Path $env:ProgramData 'hybrid.identity.lock'
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while ($true) {
-        try { return New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', 'None', 4096, ([System.IO.FileOptions]::DeleteOnClose) } catch {
+        try {
+            $options = [System.IO.FileOptions]::DeleteOnClose
+            return New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', 'None', 4096, $options
+        } catch {
             if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $null }
         }
         Start-Sleep -Milliseconds 250
@@ -129,7 +145,8 @@ function Wait-NewRun($Before, $Limits) {
 }
 """
 
-# What the older engines have in common: they have no flag, and their history comes by WMI.
+# What the older engines have in common: they have no flag, and their history comes by WMI. Quiet is not the end: between two steps of a
+# cycle everything looks idle.
 HISTORY = r"""
 function Read-History($Since) {
     $history = @{ at = Get-UtcText; source = 'wmi'; runs = $null; events = $null; runs_error = $null; events_error = $null; connectors = @() }
@@ -184,8 +201,10 @@ function Watch-Engine($Limits, $Active, $Since) {
 
 READ_RUNS = (
     "param($p)"
-    + TIMES
-    + WMI
+    + ROUND_TRIP
+    + WMI_AGENTS
+    + WMI_RUNS
+    + WMI_CONNECTORS
     + r"""
 $answer = @{ at = Get-UtcText; runs = @(Read-WmiRuns (ConvertFrom-RoundTrip $p.since)); connectors = @() }
 try { $answer.connectors = @(Read-WmiConnectors) } catch { $answer.problem = ConvertTo-ErrorObject $_ }

@@ -65,12 +65,16 @@ function Read-Survey($Problems) {
 """
 
 # The engine's own times are UTC whatever their Kind says. Bounds that come from this collection are round-trip text.
-TIMES = r"""
+AS_UTC = r"""
 function Format-AsUtc($Moment) {
     if ($null -eq $Moment) { return $null }
     return [datetime]::SpecifyKind($Moment, [System.DateTimeKind]::Utc).ToString('o')
 }
-function ConvertFrom-RoundTrip($Text) { return [datetime]::Parse($Text, [cultureinfo]::InvariantCulture, [System.Globalization.DateTimeStyles]'AdjustToUniversal') }
+"""
+ROUND_TRIP = r"""
+function ConvertFrom-RoundTrip($Text) {
+    return [datetime]::Parse($Text, [cultureinfo]::InvariantCulture, [System.Globalization.DateTimeStyles]'AdjustToUniversal')
+}
 """
 
 # Providers are asked one by one: the name of one that does not exist fails the whole question. Besides errors, these are told in the

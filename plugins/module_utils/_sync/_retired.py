@@ -34,7 +34,8 @@ def judged_by_support(case: Case, action: Action) -> Action:
         return action
     if action.reason is None:
         return action if not _needs_export(case) or _exported(case) else _not_shown(case, action)
-    if action.reason in _OWN_CAUSES:
+    at_a_directory = case.proof.cycle is not None and not _failed_at_the_cloud(case)
+    if action.reason in _OWN_CAUSES and not at_a_directory:
         return replace(action, sentence=f"{action.sentence} {case.seen.probe.support_note}")
     if action.reason in _OPEN_CAUSES and _failed_at_the_cloud(case):
         return Stop(

@@ -108,5 +108,6 @@ def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, 
         except NoAnswer as error:
             # Another operating system, or a PowerShell that is too old or not allowed to run scripts.
             raise HybridIdentityError("not_a_sync_server", str(error), remedy=error.remedy) from error
-    assert survey is not None  # an engine that is asked without one makes one
+    if survey is None:
+        raise AssertionError("an engine that is asked without a survey makes one")
     raise not_here(survey, name, next((engine.name for engine in ENGINES if engine.recognises(survey)), None))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from datetime import datetime, timezone
 from typing import Any, Callable
@@ -200,9 +201,8 @@ class SharedFakes:
 
 def parent_folder(image: str) -> str:
     """Get-ParentFolder."""
-    path = image.strip()
-    path = path[1:].split('"', 1)[0] if path.startswith('"') else path
-    return path.rsplit("\\", 1)[0]
+    found = re.match(r'\s*"([^"]+)"', image) or re.match(r"(.+?\.exe)(\s|$)", image, re.IGNORECASE)
+    return (found.group(1) if found else image).rsplit("\\", 1)[0]
 
 
 def guid(text: str) -> str:
@@ -240,4 +240,4 @@ def _xml(step: ElementTree.Element, name: str) -> str:
     found = step.find(name)
     if found is None or not len(found):
         return ""
-    return ElementTree.tostring(found, encoding="unicode").strip()
+    return ElementTree.tostring(found, encoding="unicode", short_empty_elements=False).strip()

@@ -170,6 +170,15 @@ def test_every_cause_has_its_own_sentence(tmp_path: Path) -> None:
     assert len(sentences) == 11
 
 
+def test_a_server_that_has_only_tls_1_0_is_named_with_its_remedy() -> None:
+    with HostileServer(hostile_server.only_tls_1_0) as server:
+        error = _failure(_transport(server.port, use_tls=True))
+    assert isinstance(error, Unreachable)
+    assert "TLS 1.0 alone" in str(error)
+    assert "Enable TLS 1.2 on it" in str(error.remedy)
+    assert "use_tls to false" in str(error.remedy)
+
+
 @pytest.mark.parametrize(("authentication", "flag", "package"), [
     ("kerberos", "HAVE_KERBEROS", "pywinrm[kerberos]"), ("credssp", "HAVE_CREDSSP", "requests-credssp"), ("ntlm", "HAVE_NTLM", "requests-ntlm"),
 ])  # fmt: skip
