@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -423,6 +424,22 @@ def test_over_the_connection_and_from_localhost_the_same_keys(make_estate: MakeE
     assert module["changed"] is False, module["msg"]
     assert set(module) | {"warnings"} == set(direct) | {"warnings"}
     assert is_clean(estate)
+
+
+def test_playbook_takes_what_a_survey_leaves_empty(make_estate: MakeEstate, tmp_path: Path) -> None:
+    estate = make_estate()
+    inventory = {"sync_servers": {"hosts": {"sync1": estate.connection_variables(user="svc-password")}}}
+    playbook = Path(__file__).resolve().parents[2] / "playbooks" / "password_sync.yml"
+    empty = ("connectors", "users", "since", "min_interval", "wait", "fail_on", "force", "state", "hosts")
+    survey = json.dumps({f"password_sync_{name}": "" for name in empty} | {"password_sync_timeout": "60"})
+    done = procedures.run_playbook(tmp_path, inventory, playbook, "-e", survey)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "was forced and has finished" in done.stdout
+    assert len(estate.sync.channels.all[0].fulls) == 1
+    people = json.dumps({"password_sync_users": [SECOND], "password_sync_timeout": 60, "password_sync_wait": False})
+    again = procedures.run_playbook(tmp_path, inventory, playbook, "-e", people)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(estate.sync.channels.all[0].fulls) == 1
 
 
 def test_since_lies_on_this_machines_clock(make_estate: MakeEstate) -> None:
