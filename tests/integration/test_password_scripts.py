@@ -252,7 +252,11 @@ def test_an_empty_log_and_a_log_that_nobody_may_read(bench: Bench) -> None:
     sync.configure(events_readable=False)
     with pytest.raises(RemoteError):
         bench.events()
-    sync.configure(events_readable=True)
+    for skip in (0, 1):
+        sync.configure(events_readable=True)
+        sync.arm("com_error", cmdlet="Get-WinEvent", skip=skip)
+        with pytest.raises(RemoteError):
+            bench.driver.events(bench.shell, after=0, since=None, marks_only=True, seconds=0.0, timeout=40, check_source=False)
     sync.arm("com_error", cmdlet="Get-WinEvent", hresult=0x80070005, times=1)
     assert bench.events().source is True, "refused directly, it is read by the local route"
 
@@ -325,5 +329,16 @@ def test_a_folder_that_somebody_else_made_is_not_used(powershell: str, make_esta
     estate.sync.configure(folders_are_taken=True)
     with pytest.raises(LocalRouteClosed, match="UnauthorizedAccessException"):
         bench.driver.force(bench.shell, look.channels, look.clouds[0], stamp=new_stamp(bench.now), timeout=60, server_now=bench.now)
+    estate.sync.configure(folders_are_taken=False)
+    register = estate.sync._cmdlets["task_register"]
+
+    def taken_from_now_on(*arguments: Any) -> Any:
+        estate.sync.configure(folders_are_taken=True)
+        return register(*arguments)
+
+    estate.sync._cmdlets["task_register"] = taken_from_now_on
+    with pytest.raises(RemoteError, match="UnauthorizedAccessException"):
+        bench.driver.force(bench.shell, look.channels, look.clouds[0], stamp=new_stamp(bench.now), timeout=60, server_now=bench.now)
     assert estate.sync.passwords.switched == []
+    assert estate.sync.windows.task_names() == []
     bench.shell.close()

@@ -8,7 +8,7 @@ channel on, for each AD connector. Nothing here needs more than Windows PowerShe
 
 from __future__ import annotations
 
-from .._remote._lasting_script import CREATE, OWN, REMOVE, TASKS
+from .._remote._lasting_script import CREATE, EMPTY, OWN, REMOVE, TASKS
 
 _IMPORT = r"""
 function Import-Engine {
@@ -130,6 +130,7 @@ GUARDIAN = (
     + TASKS
     + OWN
     + REMOVE
+    + EMPTY
     + _IMPORT
     + _CHANNEL
     + _STATE
@@ -161,6 +162,7 @@ if ($well -and -not $working) {
     $temp = Split-Path -Path $PSScriptRoot
     Remove-OneShot $p.work $temp
     Remove-OneShot $name $temp
+    Remove-EmptyTaskFolder
 }
 """
 )

@@ -20,17 +20,16 @@ function Get-TaskService {
 OWN = r"""
 $sid = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
 function Test-OwnFolder($Folder) {
-    if (-not [System.IO.Directory]::Exists($Folder)) { return $false }
-    if ([int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint)) { return $false }
-    return (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
+    return [System.IO.Directory]::Exists($Folder) -and
+        -not [int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint) -and
+        (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
 }
 """
 
-# What is not there, or is not empty, stays as it is.
+# What is not there, or is not ours, stays as it is.
 REMOVE = r"""
 function Remove-OneShot($Name, $Temp) {
-    $service = Get-TaskService
-    try { $service.GetFolder('\hybrid.identity').DeleteTask($Name, 0) } catch { }
+    try { (Get-TaskService).GetFolder('\hybrid.identity').DeleteTask($Name, 0) } catch { }
     $folder = Join-Path $Temp ('hybrid.identity-' + $Name)
     try {
         if (Test-OwnFolder $folder) {
@@ -38,7 +37,14 @@ function Remove-OneShot($Name, $Temp) {
             [System.IO.Directory]::Delete($folder)
         }
     } catch { }
+}
+"""
+
+# The folder in the library of the Task Scheduler goes with its last task.
+EMPTY = r"""
+function Remove-EmptyTaskFolder {
     try {
+        $service = Get-TaskService
         $tasks = $service.GetFolder('\hybrid.identity')
         if ($tasks.GetTasks(1).Count -eq 0 -and $tasks.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
     } catch { }
@@ -77,6 +83,7 @@ LASTING_RUNNER = (
     + TASKS
     + OWN
     + REMOVE
+    + EMPTY
     + r"""
 $name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
 $env:HYBRID_IDENTITY_TEMP = Split-Path -Path $PSScriptRoot
@@ -91,6 +98,7 @@ try {
     }
 } finally {
     Remove-OneShot $name $env:HYBRID_IDENTITY_TEMP
+    Remove-EmptyTaskFolder
 }
 """
 )
@@ -102,6 +110,7 @@ LASTING = (
     + TASKS
     + OWN
     + REMOVE
+    + EMPTY
     + CREATE
     + r"""
 $started = $false
@@ -129,7 +138,10 @@ try {
     $started = $true
     $null = $task.Run($null)
 } finally {
-    if (-not $started) { Remove-OneShot $p.name $env:TEMP }
+    if (-not $started) {
+        Remove-OneShot $p.name $env:TEMP
+        Remove-EmptyTaskFolder
+    }
 }
 $answer = Join-Path $folder 'answer.json'
 $outcome = @{ answered = $false; text = $null; state = 0; last_result = 0 }
@@ -146,14 +158,16 @@ while ($watch.Elapsed.TotalSeconds -lt $p.seconds -and $idle -lt 20) {
         }
         break
     }
+    $outcome.state = 0
     try {
         $outcome.state = [int]$task.State
         $outcome.last_result = [int64]$task.LastTaskResult
-    } catch { $outcome.state = 0 }
+    } catch { }
     if ($outcome.state -eq 4) { $idle = 0 } else { $idle++ }
     Start-Sleep -Milliseconds 250
 }
 if (-not $outcome.answered -and $outcome.state -ne 4) { Remove-OneShot $p.name $env:TEMP }
+Remove-EmptyTaskFolder
 return $outcome
 """
 )
