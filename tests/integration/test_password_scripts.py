@@ -239,9 +239,21 @@ def test_pages_are_cut_by_characters_and_go_on(bench: Bench, monkeypatch: pytest
     assert pages > 3
     assert records == sorted(set(records))
     assert len(records) == 6 * 4 + 1, "each once, and none of another program"
+    sync.events.write("ADSync", 2001)
     assert bench.events(after, seconds=0.5).signs == ()
+    assert bench.events(after).last == after + 1, "what is not of the channel is not read again"
     monkeypatch.setattr(_connect_passwords, "_LONGEST", 10)
     assert all(sign.people == () for sign in bench.events(0).signs)
+
+
+def test_the_connector_space_is_read_to_its_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_connect_passwords, "_OBJECTS_A_PAGE", 2)
+    names = ["person2@lab.test", "person2", "nobody"]
+    found = bench.driver.find_people(bench.shell, names, ["lab.test", "münchen.test"], timeout=60, server_now=bench.now)
+    assert {name: [place[1] for place in places] for name, places in found.items()} == {
+        "person2@lab.test": ["lab.test"],
+        "person2": ["lab.test", "münchen.test"],
+    }
 
 
 def test_an_empty_log_and_a_log_that_nobody_may_read(bench: Bench) -> None:
