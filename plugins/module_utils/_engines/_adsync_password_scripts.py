@@ -8,7 +8,7 @@ channel on, for each AD connector. Nothing here needs more than Windows PowerShe
 
 from __future__ import annotations
 
-from .._remote._lasting_script import FOLDERS, REGISTER
+from .._remote._lasting_script import CREATE, EMPTY, OWN, REMOVE, TASKS
 
 _IMPORT = r"""
 function Import-Engine {
@@ -25,13 +25,23 @@ function Test-Flag($Connector) {
     }
     return $false
 }
+"""
+
+_STATE = r"""
 function Test-Channel($Source) {
     foreach ($one in @(Get-ADSyncAADPasswordSyncConfiguration -SourceConnector $Source -ErrorAction Stop)) { if ($one.Enabled) { return $true } }
     return $false
 }
+"""
+
+_SET = r"""
 function Set-Channel($Source, $Target, $Enable) {
     Set-ADSyncAADPasswordSyncConfiguration -SourceConnector $Source -TargetConnector $Target -Enable $Enable -ErrorAction Stop
 }
+"""
+
+# The cmdlet came with 1.1.130.
+_BUSY = r"""
 function Get-Busy {
     if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
         foreach ($one in @(Get-ADSyncConnectorRunStatus -ErrorAction Stop)) { if ($null -ne $one) { [string]$one.ConnectorName } }
@@ -42,9 +52,11 @@ function Get-Busy {
 # Everything that has to be known before anything is changed. What cannot be read is null or an error of its own, never "off".
 LOOK = (
     "param($p)"
-    + FOLDERS
+    + TASKS
     + _IMPORT
     + _CHANNEL
+    + _STATE
+    + _BUSY
     + r"""
 Import-Engine
 $look = @{ at = $null; connectors = @(); busy = @(); partitions = $null; feature = $null; staging = $null; unattended = $null; admin = $null; tasks = @(); problems = @{} }
@@ -105,7 +117,7 @@ try {
 try {
     $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)
     for ($i = 1; $i -le $tasks.Count; $i++) { $look.tasks += @{ name = [string]$tasks.Item($i).Name; running = [int]$tasks.Item($i).State -eq 4 } }
-} catch { $null = $_ }
+} catch { }
 $look.at = Get-UtcText
 return $look
 """
@@ -115,14 +127,19 @@ return $look
 # before and has not been used, and goes when everything is as it was and the work is over.
 GUARDIAN = (
     "$ErrorActionPreference = 'Stop'"
-    + FOLDERS
+    + TASKS
+    + OWN
+    + REMOVE
+    + EMPTY
     + _IMPORT
     + _CHANNEL
+    + _STATE
+    + _SET
     + r"""
 $name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
 $p = ConvertFrom-Json (Get-Content -LiteralPath (Join-Path $PSScriptRoot 'channels.json') -Raw)
 $working = $false
-try { $working = [int](Get-TaskService).GetFolder('\hybrid.identity').GetTask($p.work).State -eq 4 } catch { $null = $_ }
+try { $working = [int](Get-TaskService).GetFolder('\hybrid.identity').GetTask($p.work).State -eq 4 } catch { }
 $well = $true
 try {
     Import-Engine
@@ -145,18 +162,25 @@ if ($well -and -not $working) {
     $temp = Split-Path -Path $PSScriptRoot
     Remove-OneShot $p.work $temp
     Remove-OneShot $name $temp
+    Remove-EmptyTaskFolder
 }
 """
 )
 
+# The guardian starts by itself, again every minute until it has removed itself, for a day at most; also after a restart of the server.
 # Parameters: channels - {source, target, flag} of those to force, all of them on; guardian - its script; delay - when it is due, in seconds;
 # busy_seconds - how long a busy connector is awaited. Nothing is changed before the guardian lies there.
 FORCE = (
     "param($p)"
-    + FOLDERS
-    + REGISTER
+    + TASKS
+    + OWN
+    + REMOVE
+    + CREATE
     + _IMPORT
     + _CHANNEL
+    + _STATE
+    + _SET
+    + _BUSY
     + r"""
 Import-Engine
 $outcome = @{ requested = Get-UtcText; busy = @(); off = @(); channels = @(); guarded = $false }
@@ -172,7 +196,13 @@ try {
     $list = [regex]::Replace($list, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
     Set-Content -LiteralPath (Join-Path $folder 'channels.json') -Value $list -Encoding ASCII
     Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.guardian -Encoding ASCII
-    $null = Register-OneShot $guardian $folder $p.delay 'PT10M'
+    $service = Get-TaskService
+    $definition = New-OneShot $service $folder 'PT10M'
+    $trigger = $definition.Triggers.Create(1)
+    $trigger.StartBoundary = (Get-Date).AddSeconds($p.delay).ToString('yyyy-MM-ddTHH:mm:ss', [System.Globalization.CultureInfo]::InvariantCulture)
+    $trigger.Repetition.Interval = 'PT1M'
+    $trigger.Repetition.Duration = 'P1D'
+    $null = $service.GetFolder('\hybrid.identity').RegisterTaskDefinition($guardian, $definition, 2, $sid, $null, 2)
 } catch {
     Remove-OneShot $guardian $env:HYBRID_IDENTITY_TEMP
     throw
@@ -218,9 +248,9 @@ foreach ($one in $p.channels) {
             $connector = Get-ADSyncConnector -Name $one.source -ErrorAction Stop
             $null = $connector.GlobalParameters.Remove($flagName)
             $null = Add-ADSyncConnector -Connector $connector -ErrorAction Stop
-        } catch { $null = $_ }
+        } catch { }
     }
-    try { $channel.flag = Test-Flag (Get-ADSyncConnector -Name $one.source -ErrorAction Stop) } catch { $null = $_ }
+    try { $channel.flag = Test-Flag (Get-ADSyncConnector -Name $one.source -ErrorAction Stop) } catch { }
 }
 if (@($outcome.channels | Where-Object { $_.enabled -ne $true }).Count -eq 0) {
     Remove-OneShot $guardian $env:HYBRID_IDENTITY_TEMP
@@ -233,9 +263,12 @@ return $outcome
 # Parameters: channels - {source, target}; enable; earlier - the stamp of work whose guardian goes once everything is on, or empty.
 SWITCH = (
     "param($p)"
-    + FOLDERS
+    + TASKS
+    + OWN
+    + REMOVE
     + _IMPORT
-    + _CHANNEL
+    + _STATE
+    + _SET
     + r"""
 Import-Engine
 $outcome = @{ at = Get-UtcText; channels = @() }

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import zlib
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Mapping, Sequence
 
 from .._printable import printable
@@ -147,7 +147,7 @@ class AdsyncPasswords:
         except RemoteError as error:
             if not access_is_denied(error):
                 raise
-            server_now = datetime.now().astimezone()
+            server_now = datetime.now(timezone.utc)
             try:
                 answer = call_locally(
                     shell, "password events", EVENTS, parameters, shape=_EVENTS, timeout=timeout + 10, server_now=server_now

@@ -163,13 +163,12 @@ def _of_unmarked(
     if ended and seen.journal.rolled:
         last = ended[-1].sign.at  # its beginning is lost, its end is there
         return Proof("finished", settled=True, finished=last, evidence=("events",), unmarked=True, **common)  # type: ignore[arg-type]
+    if seen.journal.rolled and waited >= desired.quiet_period and _quiet(seen, channel) >= desired.quiet_period:
+        return Proof("not_confirmed", settled=True, evidence=("events",), unmarked=True, **common)  # type: ignore[arg-type]
     began = any(m.sign.kind == "agent_starting" and m.sign.at >= asked for m in seen.journal.marks_of(channel.identifier))
     if traffic is not None and traffic[0] >= asked:
         quiet = (seen.now - traffic[1]).total_seconds()
         settled = waited >= MARKED_WITHIN and quiet >= desired.quiet_period
-        if seen.journal.rolled:
-            state = "not_confirmed" if settled else "requested"
-            return Proof(state, settled=settled, started=traffic[0], evidence=("events",), unmarked=True, **common)  # type: ignore[arg-type]
         state = "confirmed" if began and waited >= MARKED_WITHIN else "requested"
         if settled and not began:
             state = "not_confirmed"

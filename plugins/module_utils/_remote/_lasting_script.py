@@ -8,50 +8,59 @@ runs it. They may reach servers with Windows PowerShell 3.0 and without the modu
 
 from __future__ import annotations
 
-# Everything that a one-shot task needs lies in one folder that only its account can open. A folder is known as ours by its owner.
-FOLDERS = r"""
-$sid = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-$mark = 'hybrid.identity ' + $sid
-$files = 'request.json', 'channels.json', 'run.ps1', 'answer.partial', 'answer.json'
-function Test-OwnFolder($Folder) {
-    if (-not [System.IO.Directory]::Exists($Folder)) { return $false }
-    if ([int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint)) { return $false }
-    return (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
+TASKS = r"""
+function Get-TaskService {
+    $service = New-Object -ComObject Schedule.Service
+    $service.Connect()
+    return $service
 }
+"""
+
+# Everything that a one-shot task needs lies in one folder that only its account can open. A folder is known as ours by its owner.
+OWN = r"""
+$sid = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+function Test-OwnFolder($Folder) {
+    return [System.IO.Directory]::Exists($Folder) -and
+        -not [int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint) -and
+        (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
+}
+"""
+
+# What is not there, or is not ours, stays as it is.
+REMOVE = r"""
+function Remove-OneShot($Name, $Temp) {
+    try { (Get-TaskService).GetFolder('\hybrid.identity').DeleteTask($Name, 0) } catch { }
+    $folder = Join-Path $Temp ('hybrid.identity-' + $Name)
+    try {
+        if (Test-OwnFolder $folder) {
+            foreach ($file in 'request.json', 'channels.json', 'run.ps1', 'answer.partial', 'answer.json') { [System.IO.File]::Delete((Join-Path $folder $file)) }
+            [System.IO.Directory]::Delete($folder)
+        }
+    } catch { }
+}
+"""
+
+# The folder in the library of the Task Scheduler goes with its last task.
+EMPTY = r"""
+function Remove-EmptyTaskFolder {
+    try {
+        $service = Get-TaskService
+        $tasks = $service.GetFolder('\hybrid.identity')
+        if ($tasks.GetTasks(1).Count -eq 0 -and $tasks.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
+    } catch { }
+}
+"""
+
+CREATE = r"""
+$mark = 'hybrid.identity ' + $sid
 function New-OwnFolder($Folder) {
     $security = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
     $security.SetSecurityDescriptorSddlForm('O:' + $sid + 'D:P(A;OICI;FA;;;' + $sid + ')(A;OICI;FA;;;SY)')
     $null = (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Folder).Create($security)
     if (-not (Test-OwnFolder $Folder)) { throw (New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'the folder belongs to somebody else') }
 }
-function Get-TaskService {
-    $service = New-Object -ComObject Schedule.Service
-    $service.Connect()
-    return $service
-}
-function Remove-OneShot($Name, $Temp) {
-    $service = Get-TaskService
-    try { $service.GetFolder('\hybrid.identity').DeleteTask($Name, 0) } catch { $null = $_ }
-    $folder = Join-Path $Temp ('hybrid.identity-' + $Name)
-    try {
-        if (Test-OwnFolder $folder) {
-            foreach ($file in $files) { [System.IO.File]::Delete((Join-Path $folder $file)) }
-            [System.IO.Directory]::Delete($folder)
-        }
-    } catch { $null = $_ }
-    try {
-        $tasks = $service.GetFolder('\hybrid.identity')
-        if ($tasks.GetTasks(1).Count -eq 0 -and $tasks.GetFolders(0).Count -eq 0) { $service.GetFolder('\').DeleteFolder('hybrid.identity', 0) }
-    } catch { $null = $_ }
-}
-"""
-
-# With a delay the task starts by itself, again every minute until it has removed itself, for a day at most; also after a restart of the server.
-REGISTER = r"""
-function Register-OneShot($Name, $Folder, $Delay, $Limit) {
-    $service = Get-TaskService
-    try { $tasks = $service.GetFolder('\hybrid.identity') } catch { $tasks = $service.GetFolder('\').CreateFolder('hybrid.identity') }
-    $definition = $service.NewTask(0)
+function New-OneShot($Service, $Folder, $Limit) {
+    $definition = $Service.NewTask(0)
     $definition.RegistrationInfo.Description = $mark
     $definition.Principal.UserId = $sid
     $definition.Principal.LogonType = 2
@@ -63,13 +72,7 @@ function Register-OneShot($Name, $Folder, $Delay, $Limit) {
     $action = $definition.Actions.Create(0)
     $action.Path = [System.Environment]::SystemDirectory + '\WindowsPowerShell\v1.0\powershell.exe'
     $action.Arguments = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "' + (Join-Path $Folder 'run.ps1') + '"'
-    if ($Delay -gt 0) {
-        $trigger = $definition.Triggers.Create(1)
-        $trigger.StartBoundary = (Get-Date).AddSeconds($Delay).ToString('yyyy-MM-ddTHH:mm:ss', [System.Globalization.CultureInfo]::InvariantCulture)
-        $trigger.Repetition.Interval = 'PT1M'
-        $trigger.Repetition.Duration = 'P1D'
-    }
-    return $tasks.RegisterTaskDefinition($Name, $definition, 2, $sid, $null, 2)
+    return $definition
 }
 """
 
@@ -77,7 +80,10 @@ function Register-OneShot($Name, $Folder, $Delay, $Limit) {
 # minute; then it removes itself, for whoever sent it may be gone.
 LASTING_RUNNER = (
     "$ErrorActionPreference = 'Stop'"
-    + FOLDERS
+    + TASKS
+    + OWN
+    + REMOVE
+    + EMPTY
     + r"""
 $name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
 $env:HYBRID_IDENTITY_TEMP = Split-Path -Path $PSScriptRoot
@@ -92,6 +98,7 @@ try {
     }
 } finally {
     Remove-OneShot $name $env:HYBRID_IDENTITY_TEMP
+    Remove-EmptyTaskFolder
 }
 """
 )
@@ -100,8 +107,11 @@ try {
 # name lies below this one is long over, and is removed unless it runs all the same. Once the task has been started it is neither stopped nor removed here.
 LASTING = (
     "param($p)"
-    + FOLDERS
-    + REGISTER
+    + TASKS
+    + OWN
+    + REMOVE
+    + EMPTY
+    + CREATE
     + r"""
 $started = $false
 try {
@@ -114,7 +124,7 @@ try {
             $task = $tasks.Item($i)
             if ([int]$task.State -eq 4) { $running += [string]$task.Name } elseif ($task.Definition.RegistrationInfo.Description -eq $mark) { $old += [string]$task.Name }
         }
-    } catch { $null = $_ }
+    } catch { }
     foreach ($one in @(Get-ChildItem -LiteralPath $env:TEMP -Filter 'hybrid.identity-work-*')) { $old += $one.Name.Substring('hybrid.identity-'.Length) }
     foreach ($name in $old) {
         if ($running -notcontains $name -and $name -match '^work-\d{14}-[0-9a-f]{12}$' -and [string]::CompareOrdinal($name, [string]$p.leftover) -lt 0) { Remove-OneShot $name $env:TEMP }
@@ -122,11 +132,16 @@ try {
     New-OwnFolder $folder
     Set-Content -LiteralPath (Join-Path $folder 'request.json') -Value $p.request -Encoding ASCII
     Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.runner -Encoding ASCII
-    $task = Register-OneShot $p.name $folder 0 'PT2H'
+    $service = Get-TaskService
+    try { $tasks = $service.GetFolder('\hybrid.identity') } catch { $tasks = $service.GetFolder('\').CreateFolder('hybrid.identity') }
+    $task = $tasks.RegisterTaskDefinition($p.name, (New-OneShot $service $folder 'PT2H'), 2, $sid, $null, 2)
     $started = $true
     $null = $task.Run($null)
 } finally {
-    if (-not $started) { Remove-OneShot $p.name $env:TEMP }
+    if (-not $started) {
+        Remove-OneShot $p.name $env:TEMP
+        Remove-EmptyTaskFolder
+    }
 }
 $answer = Join-Path $folder 'answer.json'
 $outcome = @{ answered = $false; text = $null; state = 0; last_result = 0 }
@@ -143,14 +158,16 @@ while ($watch.Elapsed.TotalSeconds -lt $p.seconds -and $idle -lt 20) {
         }
         break
     }
+    $outcome.state = 0
     try {
         $outcome.state = [int]$task.State
         $outcome.last_result = [int64]$task.LastTaskResult
-    } catch { $outcome.state = 0 }
+    } catch { }
     if ($outcome.state -eq 4) { $idle = 0 } else { $idle++ }
     Start-Sleep -Milliseconds 250
 }
 if (-not $outcome.answered -and $outcome.state -ne 4) { Remove-OneShot $p.name $env:TEMP }
+Remove-EmptyTaskFolder
 return $outcome
 """
 )

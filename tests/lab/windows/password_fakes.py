@@ -108,10 +108,10 @@ class PasswordFakes:
         look["admin"] = None if self._options.custom_groups else p["group"] in groups
         if self._options.custom_groups:
             words = "Some or all identity references could not be translated."
-            unmapped = CmdletError(
+            unknown = CmdletError(
                 "System.Security.Principal.IdentityNotMappedException", -2146233087, "IdentityNotMapped", "NotSpecified", words
             )
-            problems["group"] = error_object(unmapped)
+            problems["group"] = error_object(unknown)
         for task in self._cmdlet("task_list", path="\\hybrid.identity"):
             look["tasks"].append({"name": task["Name"], "running": task["State"] == 4})
         look["at"] = self._now()
