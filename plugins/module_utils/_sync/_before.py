@@ -26,6 +26,10 @@ def history_for_cover(case: Case) -> Action:
     return ReadHistory(case.history_since)
 
 
+def compare_clocks(case: Case) -> Action:
+    return Look(seconds=0.5, confirm=0.0, words="a cycle covers it if the clocks are close to each other; comparing them again")
+
+
 def predicted(case: Case) -> Action:
     if case.proof.running_cover is not None:
         return Stop("A running cycle covers it; nothing would be started.", changed=False)

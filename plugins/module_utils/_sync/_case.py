@@ -12,7 +12,7 @@ from .._failure import HybridIdentityError
 from ._desired import DesiredCycle
 from ._observed import LOST, Observed, watermark
 from ._preflight import require_ready
-from ._proof import SETTLED, Proof, known_runs, prove
+from ._proof import SETTLED, Proof, could_cover, known_runs, prove
 
 #: seconds within which an accepted start has to show itself
 CONFIRM = 15.0
@@ -27,6 +27,8 @@ LOCAL_SECONDS = 3.0
 #: the longest time between two steps of a cycle that an engine needs
 BETWEEN_STEPS = timedelta(seconds=60)
 DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
+#: how many looks are made for the clocks' sake, and the difference between them (seconds) that is known well enough
+CLOCK_LOOKS, EXACT = 2, 0.1
 #: how much further back than asked for runs are read: their times are rounded
 MARGIN = timedelta(seconds=2)
 #: how often a start that is refused although nothing runs is asked again
@@ -133,6 +135,12 @@ class Case:
         """A cycle of somebody else may have carried it: the moment lies before the task, or a rest was seen since."""
         rested = self.seen.idle_before is not None and self.seen.idle_before >= self.since
         return self.desired.looks_back or self.desired.min_interval > 0 or (self.seen.state.active and rested)
+
+    @property
+    def clocks_decide(self) -> bool:
+        """Whether it is covered hangs on how far the clocks are apart, and more exchanges may tell: the slowest start of a process counts least."""
+        few = self.seen.looks < CLOCK_LOOKS and self.seen.lead.width > EXACT
+        return few and not self.seen.state.active and not self.proof.covers and could_cover(self.desired, self.seen)
 
     @property
     def rest(self) -> float:

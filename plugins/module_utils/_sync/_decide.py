@@ -190,6 +190,13 @@ ROWS: tuple[Row, ...] = (
         lambda case: case.seen.awaited is None and case.may_be_covered and case.may_read_for_cover and not case.time_is_over,
         _before.history_for_cover,
     ),
+    Row(
+        "compare clocks",
+        "a cycle covers it or not, depending on how far the clocks are apart, and that is not known well",
+        "look, twice at most: every exchange narrows it",
+        lambda case: case.seen.awaited is None and case.clocks_decide and not case.time_is_over,
+        _before.compare_clocks,
+    ),
     Row("check mode", "check mode", "stop with a prediction", lambda case: case.desired.check_mode, _before.predicted),
     Row(
         "await",

@@ -59,7 +59,7 @@ class Observed:
         idle_before: the first look ever that saw it idle.
         history: the newest reading of runs and events, whatever came of it. connectors: of the engine, as far as they are known.
         local_open: whether the local route may still be tried. local_helps: the direct way was refused so that it may help.
-        read_since_look: nothing was looked at since the history was read by it. request: the newest start.
+        looks: slices of watching so far. read_since_look: nothing was looked at since the history was read by it. request: the newest start.
         awaited: when the cycle of somebody else began that is waited for. refusals: of starts, although the engine was idle.
         trouble: None while looks succeed. time_left: seconds. warnings: what the engine wants said in any case.
     """
@@ -74,6 +74,7 @@ class Observed:
     local_open: bool = True
     local_helps: bool = False
     read_since_look: bool = False
+    looks: int = 0
     cycle_seen: datetime | None = None
     idle_since: datetime | None = None
     active_since: datetime | None = None
@@ -144,6 +145,7 @@ def after_watch(seen: Observed, watch: Watch) -> Observed:
         active_since=active_since,
         idle_before=seen.idle_before or idle_since,
         read_since_look=False,
+        looks=seen.looks + 1,
         trouble=None,
     )
     if watch.history is not None:

@@ -132,6 +132,12 @@ def _of_others(desired: DesiredCycle, seen: Observed) -> Proof:
     return Proof(evidence=_evidence(seen, None))
 
 
+def could_cover(desired: DesiredCycle, seen: Observed) -> bool:
+    """Whether a cycle would cover it if the clocks stood as favourably to each other as what is known of them allows."""
+    earliest = desired.since + timedelta(seconds=seen.lead.low)
+    return any(_parts(desired, seen, cycle, earliest)[1] for cycle in group_cycles(known_runs(seen) or ()))
+
+
 def _foreign(desired: DesiredCycle, seen: Observed, cycle: Cycle, parts: Parts, covers: bool) -> Proof:
     state = "confirmed" if cycle.finished is None else _rung_of(desired, parts, covers)
     return Proof("foreign", state, cycle, covers, parts, None, cycle.started, cycle.finished, _evidence(seen, cycle))

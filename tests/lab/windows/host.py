@@ -27,9 +27,10 @@ from lab.powershell.runner import Finished, PowerShellRunner
 from lab.wsman import RemoteCommand
 
 from .command_line import encoded_script, script_file
+from .dirsync_fakes import DirSyncFakes
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
-from .older_fakes import AadSyncFakes, DirSyncFakes
+from .older_fakes import AadSyncFakes
 from .password_fakes import PasswordFakes, Tasks
 
 #: the one account's identifier, the same in the stand-ins

@@ -12,6 +12,7 @@ from sync_cases import NOON, at, cycle, desired, history, observed, probe, reque
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import Events
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import AnswerError, RemoteError
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._clock import ClockLead
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import ServerTime
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._actions import Look, ReadHistory, Start, Stop
@@ -60,6 +61,12 @@ TABLE: dict[str, tuple[dict[str, Any], Any, str, dict[str, Any]]] = {
         {"looks_back": True}, observed(IDLE, history=history(60, None, local=True), local_helps=True, local_open=False), "start", {},
     ),
     "it cannot be covered yet": ({}, observed(IDLE, history=history(60, None, local=True), local_helps=True), "start", {}),
+    "covered or not, as the clocks stand": (
+        {"since": -3}, observed(IDLE, history=history(60, cycle(0)), lead=ClockLead(0.0, 4.0)), "compare clocks", {"seconds": 0.5},
+    ),
+    "the same, after they were compared": (
+        {"since": -3}, observed(IDLE, history=history(60, cycle(0)), lead=ClockLead(0.0, 4.0), looks=2), "start", {},
+    ),
     "check mode": ({"check_mode": True}, observed(IDLE), "check mode", {"changed": True}),
     "check mode, and a running cycle covers it": (
         {"check_mode": True}, observed(ACTIVE, history=history(60, cycle(0, steps=2))), "check mode", {"changed": False},
