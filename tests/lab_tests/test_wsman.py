@@ -177,7 +177,7 @@ def test_401_leaves_the_connection_open(server: WsmanServer) -> None:
     for headers in ({}, {"Authorization": "Basic bm8="}, {"Authorization": "Negotiate bm8="}, {"Authorization": "Kerberos bm8="}):
         connection.request("POST", "/wsman", b"<x/>", headers)
         response = connection.getresponse()
-        assert response.headers.get_all("WWW-Authenticate") == ["Negotiate", 'Basic realm="WSMAN"']
+        assert response.headers.get_all("WWW-Authenticate") == ["Negotiate", "Kerberos", "CredSSP", 'Basic realm="WSMAN"']
         response.read()
         statuses.append(response.status)
     connection.close()
@@ -443,13 +443,16 @@ def test_negotiate_with_spnego_tokens(server: WsmanServer) -> None:
             context.step(base64.b64decode((response.headers["WWW-Authenticate"] or "").partition(" ")[2])) if not context.complete else None
         )
     assert (response.status, context.complete) == (200, True)
-    body = sealing.seal(context, b"<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Header/><s:Body/></s:Envelope>")
-    connection.request("POST", "/wsman", body, {"Content-Type": sealing.CONTENT_TYPE})
+    message = b"<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Header/><s:Body/></s:Envelope>"
+    body, kind = sealing.seal(context, "negotiate", message), sealing.content_type("negotiate", message)
+    connection.request("POST", "/wsman", body, {"Content-Type": kind})
     response = connection.getresponse()
     assert response.status == 500
-    assert response.headers["Content-Type"] == sealing.CONTENT_TYPE
-    assert b"a:DestinationUnreachable" in sealing.unseal(context, response.read())  # an action that is not served, sealed as well
-    connection.request("POST", "/wsman", body, {"Content-Type": sealing.CONTENT_TYPE})  # replayed
+    assert response.headers["Content-Type"] == kind
+    assert b"a:DestinationUnreachable" in sealing.unseal(
+        context, "negotiate", response.read()
+    )  # an action that is not served, sealed as well
+    connection.request("POST", "/wsman", body, {"Content-Type": kind})  # replayed
     assert connection.getresponse().status == 400
     connection.close()
 

@@ -105,11 +105,10 @@ class ConnectionAuthentication:
 
     def _handshake_step(self, scheme: str, token: bytes) -> Verdict:
         with self._accounts.for_acceptor():
-            if self._handshake is None or self._user:
-                self._user = ""
-                self.scheme = scheme.lower()
-                self._handshake = self._acceptor(token)
             try:
+                if self._handshake is None or self._user:
+                    self._user, self.scheme = "", scheme.lower()
+                    self._handshake = self._acceptor(token)  # Kerberos may have no key here
                 answer = self._handshake.step(token)
             except Exception:
                 return self.refuse()
