@@ -131,7 +131,8 @@ def _sweep(parent: Path) -> None:
 def write_configuration(folder: Path, address: str, *, kerberos: bool = False) -> Path:
     """Write smb.conf, the only file of a domain that names its folder; returns its path.
 
-    One process, only LDAP, and tickets where they are wanted. `/8` because Samba does not find a /32 interface; two shares because provisioning refuses a file without them.
+    One process, only LDAP, and tickets where they are wanted. `/8` because Samba does not find a /32
+    interface; two shares because provisioning refuses a file without them.
     """
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)

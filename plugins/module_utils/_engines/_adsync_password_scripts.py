@@ -59,7 +59,10 @@ LOOK = (
     + _BUSY
     + r"""
 Import-Engine
-$look = @{ at = $null; connectors = @(); busy = @(); partitions = $null; feature = $null; staging = $null; unattended = $null; admin = $null; tasks = @(); problems = @{} }
+$look = @{
+    at = $null; connectors = @(); busy = @(); partitions = $null; feature = $null; staging = $null; unattended = $null; admin = $null
+    tasks = @(); problems = @{}
+}
 foreach ($connector in @(Get-ADSyncConnector -ErrorAction Stop)) {
     $one = @{ name = [string]$connector.Name; id = [string]$connector.Identifier; type = [string]$connector.Type; subtype = [string]$connector.Subtype }
     $one.enabled = $null
@@ -71,7 +74,9 @@ foreach ($connector in @(Get-ADSyncConnector -ErrorAction Stop)) {
             $one.enabled = Test-Channel $one.name
             $one.flag = Test-Flag $connector
         } catch { $one.problem = ConvertTo-ErrorObject $_ }
-        foreach ($partition in @($connector.Partitions)) { if ($null -ne $partition -and [string]$partition.DN -like '*DC=*') { $one.domains += [string]$partition.DN } }
+        foreach ($partition in @($connector.Partitions)) {
+            if ($null -ne $partition -and [string]$partition.DN -like '*DC=*') { $one.domains += [string]$partition.DN }
+        }
     }
     $look.connectors += $one
 }
@@ -81,7 +86,9 @@ if (Get-Command -Name Get-ADSyncPartitionPasswordSyncState -ErrorAction Silently
         $look.partitions = @(foreach ($state in @(Get-ADSyncPartitionPasswordSyncState -ErrorAction Stop)) {
             if ($null -ne $state -and [string]$state.DN -ne 'default') {
                 $began = $null
-                if ($null -ne $state.PasswordSyncLastSuccessfulCycleStartTimestamp) { $began = [datetime]::SpecifyKind($state.PasswordSyncLastSuccessfulCycleStartTimestamp, [System.DateTimeKind]::Utc).ToString('o') }
+                if ($null -ne $state.PasswordSyncLastSuccessfulCycleStartTimestamp) {
+                    $began = [datetime]::SpecifyKind($state.PasswordSyncLastSuccessfulCycleStartTimestamp, [System.DateTimeKind]::Utc).ToString('o')
+                }
                 @{ connector = [string]$state.ConnectorId; dn = [string]$state.DN; status = [string]$state.PasswordSyncLastCycleStatus; succeeded = $began }
             }
         })
@@ -89,8 +96,12 @@ if (Get-Command -Name Get-ADSyncPartitionPasswordSyncState -ErrorAction Silently
 }
 try {
     $command = Get-Command -Name Get-ADSyncAADCompanyFeature -ErrorAction Stop
-    $cloud = @($look.connectors | Where-Object { $_.type -eq 'Extensible2' -and $_.subtype -like 'Windows Azure Active Directory*' } | ForEach-Object { $_.name })
-    if ($command.Parameters.ContainsKey('ConnectorName')) { $feature = Get-ADSyncAADCompanyFeature -ConnectorName $cloud[0] -ErrorAction Stop } else { $feature = Get-ADSyncAADCompanyFeature -ErrorAction Stop }
+    $cloud = @($look.connectors | Where-Object {
+            $_.type -eq 'Extensible2' -and $_.subtype -like 'Windows Azure Active Directory*'
+        } | ForEach-Object { $_.name })
+    if ($command.Parameters.ContainsKey('ConnectorName')) {
+        $feature = Get-ADSyncAADCompanyFeature -ConnectorName $cloud[0] -ErrorAction Stop
+    } else { $feature = Get-ADSyncAADCompanyFeature -ErrorAction Stop }
     if ($null -ne $feature.PasswordHashSync) { $look.feature = [bool]$feature.PasswordHashSync }
 } catch { $look.problems['feature'] = ConvertTo-ErrorObject $_ }
 if (Get-Command -Name Get-ADSyncScheduler -ErrorAction SilentlyContinue) {
@@ -219,7 +230,8 @@ foreach ($one in $p.channels) {
         }
         $null = (Get-TaskService).GetFolder('\hybrid.identity').GetTask($guardian)
         $connector = Get-ADSyncConnector -Name $one.source -ErrorAction Stop
-        $parameter = New-Object -TypeName Microsoft.IdentityManagement.PowerShell.ObjectModel.ConfigurationParameter -ArgumentList $flagName, String, ConnectorGlobal, $null, $null, $null
+        $type = 'Microsoft.IdentityManagement.PowerShell.ObjectModel.ConfigurationParameter'
+        $parameter = New-Object -TypeName $type -ArgumentList $flagName, String, ConnectorGlobal, $null, $null, $null
         $parameter.Value = 1
         $null = $connector.GlobalParameters.Remove($parameter.Name)
         $null = $connector.GlobalParameters.Add($parameter)
@@ -303,7 +315,9 @@ if ($p.check_source) {
 }
 function Get-Edge($Oldest) {
     try {
-        foreach ($event in @(Get-WinEvent -LogName Application -MaxEvents 1 -Oldest:$Oldest -ErrorAction Stop)) { return @{ record = [int64]$event.RecordId; at = $event.TimeCreated.ToUniversalTime().ToString('o') } }
+        foreach ($event in @(Get-WinEvent -LogName Application -MaxEvents 1 -Oldest:$Oldest -ErrorAction Stop)) {
+            return @{ record = [int64]$event.RecordId; at = $event.TimeCreated.ToUniversalTime().ToString('o') }
+        }
     } catch {
         if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw }
     }

@@ -132,7 +132,8 @@ class _Actor:
             return replace(seen, found=found, trouble=None)
         if isinstance(action, Force):
             return self._force(action, seen)
-        assert isinstance(action, Switch)
+        if not isinstance(action, Switch):
+            raise AssertionError("of another kind")
         return self._switch(action, seen)
 
     def _look(self, look: Look, seen: Observed) -> Observed:
@@ -210,7 +211,8 @@ class _Actor:
 
     def _force(self, force: Force, seen: Observed) -> Observed:
         channels = [channel for channel in map(seen.channel, force.connectors) if channel is not None]
-        assert seen.look is not None
+        if seen.look is None:
+            raise AssertionError("nothing was looked at yet")
         self._tell(f"forcing a full password synchronisation of {', '.join(one.name for one in channels)}")
         stamp = new_stamp(seen.now)
         timeout = min(_WORK_SECONDS + _WORK_SECONDS_EACH * len(channels), self._shell.deadline.left())
@@ -227,7 +229,8 @@ class _Actor:
 
     def _switch(self, switch: Switch, seen: Observed) -> Observed:
         names = [channel.name for channel in map(seen.channel, switch.connectors) if channel is not None]
-        assert seen.look is not None
+        if seen.look is None:
+            raise AssertionError("nothing was looked at yet")
         self._tell(f"switching {', '.join(names)} {'on' if switch.enable else 'off'}")
         limit = self._shell.deadline.left() if switch.repair else max(self._deadline.left(), 1.0)
         timeout = min(_WORK_SECONDS + _WORK_SECONDS_EACH * len(names), limit)

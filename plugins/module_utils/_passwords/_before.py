@@ -142,25 +142,29 @@ def warnings_before(case: Case) -> tuple[str, ...]:
 
 def stop_blocked(case: Case) -> Action:
     stop = blocked(case)
-    assert stop is not None
+    if stop is None:
+        raise AssertionError("nothing is held against it")
     return stop
 
 
 def stop_refused(case: Case) -> Action:
     stop = refused(case)
-    assert stop is not None
+    if stop is None:
+        raise AssertionError("nothing is held against it")
     return stop
 
 
 def stop_unreadable(case: Case) -> Action:
     stop = unreadable(case)
-    assert stop is not None
+    if stop is None:
+        raise AssertionError("nothing is held against it")
     return stop
 
 
 def stop_old_failure(case: Case) -> Action:
     stop = old_failure(case)
-    assert stop is not None
+    if stop is None:
+        raise AssertionError("nothing is held against it")
     return stop
 
 

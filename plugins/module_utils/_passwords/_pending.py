@@ -16,7 +16,8 @@ POLL = 20.0
 
 def trouble(case: Case) -> Action:
     trouble = case.seen.trouble
-    assert trouble is not None
+    if trouble is None:
+        raise AssertionError("every look was answered")
     if case.requested and case.left_off and case.seen.reserve_left > 0:
         return Look(TROUBLE_PAUSE, words="the sync server does not answer; looking whether every channel is on", spare=True)
     if (case.requested or case.seen.switch_lost) and trouble.seconds < TROUBLE and not case.time_is_over:
@@ -93,7 +94,8 @@ def nothing_came(case: Case) -> bool:
 
 
 def stop_nothing_came(case: Case) -> Action:
-    assert case.seen.sent is not None
+    if case.seen.sent is None:
+        raise AssertionError("nothing was sent")
     return Stop(
         f"{case.asked}Every channel is on, and nothing shows that it began: {case.seen.sent.words}",
         "not_confirmed",

@@ -86,7 +86,8 @@ def _of_others(seen: Observed, channel: ChannelState, full: Full) -> Proof:
 
 def _of_ours(desired: DesiredPasswords, seen: Observed, channel: ChannelState, fulls: list[Full]) -> Proof:
     sent = seen.sent
-    assert sent is not None
+    if sent is None:
+        raise AssertionError("nothing was sent")
     said = sent.outcome_of(channel.name)
     forced = said if isinstance(said, Forced) else None
     own = "own" if sent.answer == DONE else "unconfirmed"
@@ -132,7 +133,8 @@ def _of_marked(seen: Observed, channel: ChannelState, full: Full, quiet_period: 
     state = "finished" if full.ended else "started"
     evidence = ["events"]
     users = common["users"]
-    assert isinstance(users, Users)
+    if not isinstance(users, Users):
+        raise AssertionError("of another kind")
     if full.ended and verified_by_partitions(seen, channel, full) and not users.incomplete:
         state = "verified"
         evidence.append("partition_state")

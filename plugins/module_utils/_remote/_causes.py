@@ -137,7 +137,8 @@ _TABLE: tuple[_Row, ...] = (
 #: what ssh says when it has not come as far as running a command; later words of its own begin otherwise
 _SSH_BEFORE = re.compile(
     r"(^|over ssh: |via ssh: )(ssh: (connect to host|Could not resolve)|\S*: ?Permission denied|Permission denied|Received disconnect.*Too many auth|"
-    r"Host key verification failed|kex_exchange_identification|unix_listener: |ControlPath too long|command-line: line|Connection (closed|reset|timed out).{0,80}banner|banner exchange)|"
+    r"Host key verification failed|kex_exchange_identification|unix_listener: |ControlPath too long|command-line: line|"
+    r"Connection (closed|reset|timed out).{0,80}banner|banner exchange)|"
     r"Host Key checking is enabled",
     re.MULTILINE,
 )

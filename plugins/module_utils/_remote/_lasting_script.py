@@ -33,7 +33,9 @@ function Remove-OneShot($Name, $Temp) {
     $folder = Join-Path $Temp ('hybrid.identity-' + $Name)
     try {
         if (Test-OwnFolder $folder) {
-            foreach ($file in 'request.json', 'channels.json', 'run.ps1', 'answer.partial', 'answer.json') { [System.IO.File]::Delete((Join-Path $folder $file)) }
+            foreach ($file in 'request.json', 'channels.json', 'run.ps1', 'answer.partial', 'answer.json') {
+                [System.IO.File]::Delete((Join-Path $folder $file))
+            }
             [System.IO.Directory]::Delete($folder)
         }
     } catch { }
@@ -122,12 +124,16 @@ try {
         $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)
         for ($i = 1; $i -le $tasks.Count; $i++) {
             $task = $tasks.Item($i)
-            if ([int]$task.State -eq 4) { $running += [string]$task.Name } elseif ($task.Definition.RegistrationInfo.Description -eq $mark) { $old += [string]$task.Name }
+            if ([int]$task.State -eq 4) { $running += [string]$task.Name } elseif ($task.Definition.RegistrationInfo.Description -eq $mark) {
+                $old += [string]$task.Name
+            }
         }
     } catch { }
     foreach ($one in @(Get-ChildItem -LiteralPath $env:TEMP -Filter 'hybrid.identity-work-*')) { $old += $one.Name.Substring('hybrid.identity-'.Length) }
     foreach ($name in $old) {
-        if ($running -notcontains $name -and $name -match '^work-\d{14}-[0-9a-f]{12}$' -and [string]::CompareOrdinal($name, [string]$p.leftover) -lt 0) { Remove-OneShot $name $env:TEMP }
+        if ($running -notcontains $name -and $name -match '^work-\d{14}-[0-9a-f]{12}$' -and [string]::CompareOrdinal($name, [string]$p.leftover) -lt 0) {
+            Remove-OneShot $name $env:TEMP
+        }
     }
     New-OwnFolder $folder
     Set-Content -LiteralPath (Join-Path $folder 'request.json') -Value $p.request -Encoding ASCII

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from datetime import datetime, timezone
 from typing import Any, Callable
+from xml.etree import ElementTree
 
 from lab.clock import Clock
 from lab.connect import CmdletError
