@@ -11,7 +11,6 @@ import weakref
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Callable
-from xml.etree import ElementTree
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _aadsync_scripts
 from lab.clock import Clock
