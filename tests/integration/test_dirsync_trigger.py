@@ -17,7 +17,8 @@ from lab.estate import Estate
 from lab.powershell.runner import Finished
 
 KEYS = {
-    "changed", "server", "engine", "version", "sync", "runs", "changes", "evidence", "clock_skew", "failure_reason", "msg",
+    "changed", "server", "engine", "version", "support", "sync", "runs", "changes", "evidence", "clock_skew", "clock_uncertainty", "ticket",
+    "skip_reason", "failure_reason", "msg",
 }  # fmt: skip
 
 
