@@ -245,7 +245,7 @@ def test_one_that_runs_is_followed_and_one_that_began_too_early_is_awaited(make_
     time.sleep(0.4)
     own = passwords(estate, since=datetime.now(timezone.utc).isoformat(), force=True)
     assert own["changed"] is True
-    (_began, ended), (third, _) = channel.fulls[-2:]
+    (_began, ended), (third, _ended) = channel.fulls[-2:]
     assert ended is not None
     assert third >= ended, "it was not toggled away"
 

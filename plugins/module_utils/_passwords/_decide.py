@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
         "nothing came",
         "the answer was lost, every channel is on, and neither event, flag nor task shows that it began",
         "stop: not_confirmed, nothing changed",
-        lambda case: _pending.nothing_came(case),
+        _pending.nothing_came,
         _pending.stop_nothing_came,
     ),
     Row(
@@ -230,6 +230,11 @@ ROWS: tuple[Row, ...] = (
     Row("force", "otherwise", "force the uncovered ones", lambda case: True, _before.force),
 )
 
+
+def _switched(case: Case) -> bool:
+    return case.seen.switched is not None or case.seen.switch_lost is not None
+
+
 SWITCH_ROWS: tuple[Row, ...] = (
     *_FIRST,
     Row(
@@ -246,13 +251,9 @@ SWITCH_ROWS: tuple[Row, ...] = (
         lambda case: case.seen.switch_lost is not None and _pending.work_runs(case) and case.seen.reserve_left > 0,
         _pending.look_again,
     ),
-    Row("ended", "switched", "stop with what was read back", lambda case: _switched(case), _before.switch_ended),
+    Row("ended", "switched", "stop with what was read back", _switched, _before.switch_ended),
     *_READY,
     Row("as wanted", "every channel is as it shall be", "stop: nothing changed", lambda case: not _before.wrong(case), _before.as_wanted),
     Row("check mode", "check mode", "stop with a prediction", lambda case: case.desired.check_mode, _before.switch_predicted),
     Row("switch", "otherwise", "switch those that are not", lambda case: True, _before.switch),
 )
-
-
-def _switched(case: Case) -> bool:
-    return case.seen.switched is not None or case.seen.switch_lost is not None
