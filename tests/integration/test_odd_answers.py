@@ -93,6 +93,8 @@ def recorded() -> dict[str, dict[str, Any]]:
             "step_ms": 50,
             "confirm_seconds": 0,
             "idle_seconds": 0,
+            "quiet_seconds": 0,
+            "wmi": False,
             "stop_when_active": False,
             "active": True,
             "next_start": None,

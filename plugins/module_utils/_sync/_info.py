@@ -52,12 +52,12 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
     return {
         "changed": False,
         "engine": engine.name,
-        "version": probe.version,
+        "version": printable(probe.version, 50) if probe.version else None,
         "support": probe.support,
-        "services": dict(probe.services),
+        "services": {printable(name, 100): status for name, status in probe.services.items()},
         "scheduler": None if state is None else _scheduler(state, time(state.next_start.at) if state.next_start else None),
         "connectors": [
-            {"name": printable(one.name), "id": one.identifier, "type": printable(one.type), "directory": one.on_directory}
+            {"name": printable(one.name), "id": printable(one.identifier, 100), "type": printable(one.type), "directory": one.on_directory}
             for one in probe.connectors
         ],
         "last_runs": list(newest.values()),
@@ -80,10 +80,10 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
             "min_interval": engine.min_interval,
         },
         "blocked_by": probe.blocker.reason if probe.blocker else None,
-        "problems": problems,
+        "problems": {printable(part, 100): printable(words, 600) for part, words in problems.items()},
         **clock_keys(probe.lead),
         "failure_reason": None,
-        "msg": (probe.blocker.message if probe.blocker else probe.support_note),
+        "msg": printable(probe.blocker.message if probe.blocker else probe.support_note, 1000),
     }
 
 
