@@ -95,7 +95,7 @@ def test_without_snap_in_and_console_file_the_commands_are_missing(make_estate: 
 def test_two_tasks_at_once_make_two_cycles_at_most(engine: str, busy_start: str, make_estate: MakeEstate) -> None:
     if engine != "dirsync" and busy_start != "ignored":
         pytest.skip("the option belongs to DirSync")
-    estate = make_estate(engine=engine, cycle_seconds=1.0, connect={"busy_start": busy_start} if engine == "dirsync" else {})
+    estate = make_estate(engine=engine, cycle_seconds=3.0, connect={"busy_start": busy_start} if engine == "dirsync" else {})
     results: list[dict[str, Any]] = []
     threads = [threading.Thread(target=lambda: results.append(procedures.trigger(estate, wait_timeout=40))) for _number in range(2)]
     for thread in threads:

@@ -26,7 +26,7 @@ LOOP = (
 )
 
 
-def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+def until(condition: Callable[[], Any], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -104,7 +104,13 @@ def test_finally_does_not_run_in_powershell(powershell: str, tmp_path: Path) -> 
 
 def test_a_scheduled_task_outlives_the_script_that_registered_it(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"tasks_hang": True})
-    estate.sync.arm("connection", fault="cut", refuse=60, cmdlet="Start-ScheduledTask", moment="after")
+    estate.sync.arm(
+        "connection",
+        fault="cut",
+        refuse=60,
+        cmdlet="task_run" if estate.host.mode == "powershell" else "Start-ScheduledTask",
+        moment="after",
+    )
     _task(estate)
     until(lambda: estate.sync.faults.armed() == [])  # type: ignore[attr-defined]
     delete_shells(estate)

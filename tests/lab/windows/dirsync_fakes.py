@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import time
-import xml.etree.ElementTree as ElementTree
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _dirsync_scripts
 from lab.clock import Clock
