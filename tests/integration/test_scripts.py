@@ -215,9 +215,9 @@ def _busy_refusals(estate: Estate) -> Any:
 
 def _read_runs(estate: Estate) -> Any:
     since = datetime.now(timezone.utc) - timedelta(minutes=5)
-    estate.sync.configure(cycle_seconds=12.0)
+    estate.sync.configure(cycle_seconds=60.0)
     estate.sync.start_cycle()
-    time.sleep(0.3)
+    time.sleep(1.5)
     shell = procedures.open_shell(estate)
     try:
         parameters = {"since": since.isoformat()[:26] + "0Z"}
