@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def default_cache() -> Path:
 class EstateOptions:
     """What to start. Times are in seconds; powershell: a path, `none` for fakes, empty to look for one.
 
-    engine: a name of lab.engines.ENGINES; connect: options of its server.
+    engine: a name of lab.engines.ENGINES; connect: options of its server. seats: of every subscription, None for the usual ones.
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -62,6 +62,7 @@ class EstateOptions:
     coverage: str | None = None
     connect: dict[str, Any] = field(default_factory=dict)
     engine: str = "connect"
+    seats: int | None = None
 
 
 class Estate:
@@ -104,9 +105,10 @@ class Estate:
             self.directory.start()
             stack.callback(self.directory.stop)
         if options.tenant:
-            from lab.entra import EntraServer
+            from lab.entra import DEFAULT_SKUS, EntraServer
 
-            self.tenant = EntraServer(certificate=certificate, applications={CLIENT_ID: CLIENT_SECRET})
+            skus = DEFAULT_SKUS if options.seats is None else tuple(replace(sku, seats=options.seats) for sku in DEFAULT_SKUS)
+            self.tenant = EntraServer(certificate=certificate, applications={CLIENT_ID: CLIENT_SECRET}, skus=skus)
             self.tenant.start()
             stack.callback(self.tenant.stop)
         clock = Clock(options.clock_offset)
