@@ -5,7 +5,8 @@
 # make test    everything that CI runs: tests, checks, molecule
 # make lint    the checks alone
 # make lab     the simulated estate in the foreground, with its inventory
-# make soak    hundreds of runs against faults of all kinds; SOAK_SEED= the first seed, SOAK_RUNS= how many (1 tells the whole story)
+# make soak    hundreds of runs against faults of all kinds, then killed onboardings; SOAK_SEED= SOAK_RUNS= (1 tells the whole story) SOAK_KILLS=
+# make bench   ratios against the plain way, one line each; BENCH_PEOPLE= and BENCH_ROUNDS= make it shorter
 # make matrix  the tests with ansible-core 2.16 and newer, as far as this machine has the Pythons for them
 # make clean   take away what the other targets made
 
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONPATH := .view:tests
 
-.PHONY: demo test lint lab soak matrix clean
+.PHONY: demo test lint lab soak bench matrix clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +40,11 @@ lint:
 soak:
 	@tools/prepare.sh test
 	@.venv/bin/python -m soak
+	@.venv/bin/python -m soak.kills
+
+bench:
+	@tools/prepare.sh test
+	@.venv/bin/python -m bench
 
 matrix:
 	@tools/prepare.sh test

@@ -59,11 +59,12 @@ def options(samba: SambaDirectory, **changes: Any) -> DirectoryOptions:
 
 
 def ensure(samba: SambaDirectory, *users: dict[str, Any], check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    """ad_users in this process."""
+    """ad_users in this process; passwords stay unless something else is said."""
     defaults = {name: option.get("default") for name, option in OPTIONS.items()}
     blank = {name: option.get("default") for name, option in USER_OPTIONS.items()}
-    connection = {"directory_server": samba.address, "username": samba.onboard_user, "password": samba.onboard_password}
-    connection.update(ca_cert=samba.authority_path, server_name=samba.host_name)
+    connection: dict[str, Any] = {"directory_server": samba.address, "username": samba.onboard_user, "password": samba.onboard_password}
+    # Whoever signs in afterwards to show that a password works could not if it had to be changed.
+    connection.update(ca_cert=samba.authority_path, server_name=samba.host_name, password_must_change=False)
     people = [{**blank, **user} for user in users]
     return carry({**defaults, **connection, "default_ou": STAFF, "initial_password": PASSWORD, "users": people, **params}, check_mode)
 

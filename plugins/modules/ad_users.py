@@ -26,6 +26,8 @@ description:
     one, as long as C(replPropertyMetaData) can be read; where it is not clear, nothing is touched and a warning says so.
   - Privileged accounts are never enabled, moved, renamed, given a password, another user principal name or logon name. Privileged is
     whoever has C(adminCount=1), or is a member, through any nesting or by primary group, of a group that C(AdminSDHolder) protects.
+  - Passwords are checked against the policy of the domain (minimum length, complexity) before anything is written. Fine-grained password
+    policies are not looked at; where one is stricter, the directory refuses the password of that account.
   - Returns the moment that a directory synchronisation has to cover (RV(watermark)).
 extends_documentation_fragment:
   - hybrid.identity.attributes
@@ -134,14 +136,14 @@ options:
           - An account that exists does not need it.
         type: str
       password:
-        description: The password of a new or half-made account.
+        description: The password of a new or half-made account. It goes before O(passwords).
         type: str
       password_must_change:
         description:
-          - Whether the password has to be changed at the first logon.
-          - Entra ID takes such a password only if the tenant feature C(UserForcePasswordChangeOnLogonEnabled) is on.
+          - Whether the password that this run sets has to be changed at the first logon.
+          - When not given, O(password_must_change) says so for the first password of an account; a later one (O(update_password=always))
+            has not to be changed.
         type: bool
-        default: false
       enabled:
         description: Whether the account is enabled. When not given, new accounts are, and others stay as they are.
         type: bool
@@ -156,8 +158,53 @@ options:
     type: str
   initial_password:
     description:
-      - The password of new and half-made accounts without O(users[].password).
+      - The password of new and half-made accounts without one of their own.
+      - Everybody who gets it knows everybody's. O(generate_passwords) gives each person another one.
     type: str
+  passwords:
+    description:
+      - Passwords of new and half-made accounts, one per person. A dictionary from O(users[].upn) (or O(users[].identity) of an item without
+        it) to the password, or the JSON text of such a dictionary. Names that no item of O(users) has are ignored.
+    type: raw
+  generate_passwords:
+    description:
+      - Whether each new or half-made account without a password of its own gets one that is generated here, on the controller.
+      - Needs O(password_file) and a vault secret (C(--vault-id), C(--vault-password-file), C(--ask-vault-pass), or a vault credential of
+        AWX). Without one nobody is created.
+      - It cannot be used with O(initial_password) or O(update_password=always).
+      - In check mode nothing is generated and nothing is written.
+    type: bool
+    default: false
+  password_length:
+    description:
+      - How many characters generated passwords have.
+    type: int
+    default: 20
+  password_alphabet:
+    description:
+      - The characters of which generated passwords consist. By default letters and digits that do not look like others, and C(.!?%).
+      - Passwords have three of capital letters, small letters, digits and signs, as far as these are there.
+    type: str
+  password_file:
+    description:
+      - The file on the controller that gets the generated passwords. YAML with C(user principal name - password), encrypted with
+        ansible-vault. C(ansible-vault view) opens it.
+      - It is there, whole and safe on the disk, before the first account is written, and only its owner may read it. Its folder is made if
+        needed.
+      - A file is never overwritten, and never written through a link. Somebody whose password is in it already, because a run was
+        interrupted, gets that one. Those who come later are in another file beside it, C(name-2.yml), C(name-3.yml) and so on.
+      - A relative path is looked for in the working folder, then in the folder of the playbook.
+    type: path
+  password_vault_id:
+    description:
+      - The vault id whose secret encrypts O(password_file). The first secret that was given when this is not.
+    type: str
+  password_must_change:
+    description:
+      - Whether the first password of an account has to be changed at the first logon.
+      - Entra ID takes such a password only if the tenant feature C(UserForcePasswordChangeOnLogonEnabled) is on; a warning says so.
+    type: bool
+    default: true
   update_password:
     description:
       - V(on_create) sets passwords of new and half-made accounts only. V(always) sets them on every run.
@@ -196,6 +243,21 @@ EXAMPLES = r"""
         manager: amy.baker
   delegate_to: localhost
   register: accounts
+
+- name: A password for each, in a file that only the vault secret opens
+  hybrid.identity.ad_users:
+    directory_server: dc1.corp.example
+    username: svc-onboard@corp.example
+    password: "{{ vault_directory_password }}"
+    default_ou: OU=Staff,DC=corp,DC=example
+    generate_passwords: true
+    password_file: /srv/onboarding/passwords-{{ now().strftime('%Y-%m') }}.yml
+    password_vault_id: onboarding
+    users:
+      - upn: cy.dent@corp.example
+        given_name: Cy
+        surname: Dent
+  delegate_to: localhost
 
 - name: Somebody married, moved to another team, and has no mobile any more
   hybrid.identity.ad_users:
@@ -282,6 +344,11 @@ watermark:
   returned: when the directory could be asked
   type: str
   sample: "2026-11-24T09:30:01.000Z"
+password_files:
+  description: The files on the controller that hold the generated passwords of people in this batch; none in check mode.
+  returned: with O(generate_passwords)
+  type: list
+  elements: str
 domain_controller:
   description: The domain controller that was used.
   returned: when the directory could be asked
@@ -317,7 +384,9 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._connec
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._desired import IDENTITY_TYPES
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._ensure_accounts import ensure_accounts
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._mask import Mask, without_secrets
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions, hidden_in
+from ansible_collections.hybrid.identity.plugins.module_utils._directory._passwords import ALPHABET, LENGTH, PasswordRule, read_passwords
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
 
@@ -335,7 +404,7 @@ USER_OPTIONS: dict[str, Any] = {
     "proxy_addresses": {"type": "list", "elements": "str"},
     "groups": {"type": "raw"},
     "password": {"type": "str", "no_log": True},
-    "password_must_change": {"type": "bool", "default": False, "no_log": False},
+    "password_must_change": {"type": "bool", "no_log": False},
     "enabled": {"type": "bool"},
     "attributes": {"type": "dict"},
 }  # fmt: skip
@@ -353,6 +422,13 @@ OPTIONS: dict[str, Any] = {
     "users": {"type": "list", "elements": "dict", "required": True, "options": USER_OPTIONS},
     "default_ou": {"type": "str"},
     "initial_password": {"type": "str", "no_log": True},
+    "passwords": {"type": "raw", "no_log": True},
+    "generate_passwords": {"type": "bool", "default": False, "no_log": False},
+    "password_length": {"type": "int", "default": LENGTH, "no_log": False},
+    "password_alphabet": {"type": "str", "no_log": False},
+    "password_file": {"type": "path", "no_log": False},
+    "password_vault_id": {"type": "str", "no_log": False},
+    "password_must_change": {"type": "bool", "default": True, "no_log": False},
     "update_password": {"type": "str", "default": "on_create", "choices": ["on_create", "always"], "no_log": False},
     "allow_privileged_groups": {"type": "bool", "default": False},
 }
@@ -372,6 +448,11 @@ def carry(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         start_tls=params["start_tls"],
     )
     try:
+        passwords, rule = read_passwords(params["passwords"]), password_rule(params)
+        if passwords is None:
+            raise HybridIdentityError(
+                "invalid_input", "passwords is no dictionary from user principal names to passwords, nor the JSON text of one."
+            )
         with Directory(options) as directory:
             result = ensure_accounts(
                 directory,
@@ -381,12 +462,34 @@ def carry(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
                 always_password=params["update_password"] == "always",
                 check_mode=check_mode,
                 allow_privileged_groups=params["allow_privileged_groups"],
+                passwords=passwords,
+                password_rule=rule,
+                must_change_new=params["password_must_change"] is not False,
             )
     except DirectoryRefusal as error:
         result = unanswered(options, error).as_result()
     except HybridIdentityError as error:
         result = error.as_result()
     return {**result, "warnings": options.warnings + result.get("warnings", [])}
+
+
+def password_rule(params: dict[str, Any]) -> PasswordRule | None:
+    """How passwords are generated, None when they are not. Raises HybridIdentityError (invalid_input)."""
+    if not params["generate_passwords"]:
+        return None
+    rule = PasswordRule(params["password_length"] or LENGTH, params["password_alphabet"] or ALPHABET)
+    fault = rule.fault()
+    if params["initial_password"]:
+        fault = (
+            "generate_passwords gives each person another password, and initial_password everybody the same: only one of them is possible."
+        )
+    elif params["update_password"] == "always":
+        fault = "generate_passwords with update_password: always would give everybody another password on every run."
+    elif not params["password_file"]:
+        fault = "generate_passwords needs password_file: nobody would ever know the passwords."
+    if fault:
+        raise HybridIdentityError("invalid_input", fault)
+    return rule
 
 
 def unanswered(options: DirectoryOptions, error: DirectoryRefusal) -> HybridIdentityError:
@@ -406,7 +509,18 @@ def main() -> None:
     module.no_log_values.update(secret for secret in hidden_in(module.params["directory_server"]) if secret)
     if LDAP3_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("ldap3"), exception=LDAP3_IMPORT_ERROR)
-    leave(module, lambda: carry(module.params, module.check_mode))
+    leave(module, lambda: covered(module, carry(module.params, module.check_mode)))
+
+
+def covered(module: AnsibleModule, result: dict[str, Any]) -> dict[str, Any]:
+    """The result without secrets. The module's own way of masking takes each secret through each text, which is quadratic in people."""
+    passwords = module.params["passwords"]
+    own = {user["password"] for user in module.params["users"] if user.get("password")}
+    own |= set((read_passwords(passwords) or {}).values()) | ({passwords} if isinstance(passwords, str) else set())
+    result = Mask([*module.no_log_values, *own]).value(result)
+    result["invocation"] = {"module_args": without_secrets(module.params, OPTIONS)}
+    module.no_log_values -= own
+    return result
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class EstateOptions:
 
     engine: a name of lab.engines.ENGINES; connect: options of its server. ssh: the sync server listens for ssh, too.
     kerberos: the directory hands out tickets, and this process becomes a member of its realm (see lab.kerberos).
+    seats: of every subscription, None for the usual ones.
     """
 
     cache: Path = field(default_factory=default_cache)
@@ -69,6 +70,7 @@ class EstateOptions:
     engine: str = "connect"
     ssh: bool = False
     kerberos: bool = False
+    seats: int | None = None
 
 
 class Estate:
@@ -117,9 +119,10 @@ class Estate:
 
                 stack.enter_context(kerberos.realm(self.directory.configuration, self.directory.address, passwords))
         if options.tenant:
-            from lab.entra import EntraServer
+            from lab.entra import DEFAULT_SKUS, EntraServer
 
-            self.tenant = EntraServer(certificate=certificate, applications={CLIENT_ID: CLIENT_SECRET})
+            skus = DEFAULT_SKUS if options.seats is None else tuple(replace(sku, seats=options.seats) for sku in DEFAULT_SKUS)
+            self.tenant = EntraServer(certificate=certificate, applications={CLIENT_ID: CLIENT_SECRET}, skus=skus)
             self.tenant.start()
             stack.callback(self.tenant.stop)
         clock = Clock(options.clock_offset)

@@ -144,6 +144,10 @@ class Directory:
         self._read_root()
         return self
 
+    def another(self) -> Directory:
+        """A further connection to the same controller, not open yet. A context manager as well."""
+        return Directory(self._options)
+
     def __exit__(self, *exception: object) -> None:
         with contextlib.suppress(ldap3.core.exceptions.LDAPException, OSError):
             self._connection.unbind()

@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from ._passwords import person_key
+
 #: option -> attribute
 ATTRIBUTES = {
     "given_name": "givenName",
@@ -52,7 +54,9 @@ class DesiredAccount:
         identity, identity_type: by what the account is known instead of its upn.
         attributes: by attribute name, lists of text; an empty list clears.
         manager: empty text clears.
-        password: for an account that needs one. enabled None: new ones are, others stay as they are.
+        password: for an account that needs one. is_generated: it will get one before it is written.
+        must_change: whether it has to be changed at the first logon; None is must_change_new for accounts that get their first one.
+        enabled None: new ones are, others stay as they are.
         cleared: options that were given as empty text and cannot be cleared. groups_fault: what is wrong with the form of groups.
     """
 
@@ -67,7 +71,9 @@ class DesiredAccount:
     manager: str | None = None
     groups: GroupChange = GroupChange()
     password: str | None = field(default=None, repr=False)
-    must_change: bool = False
+    is_generated: bool = False
+    must_change: bool | None = None
+    must_change_new: bool = False
     enabled: bool | None = None
     cleared: tuple[str, ...] = ()
     groups_fault: str | None = None
@@ -120,10 +126,25 @@ def claimed_addresses(mail: list[str], proxies: list[str]) -> list[str]:
     return sorted({address.lower() for address in claimed if address})
 
 
-def read_desired(user: Mapping[str, Any], default_ou: str | None, initial_password: str | None) -> DesiredAccount:
+def read_desired(
+    user: Mapping[str, Any],
+    default_ou: str | None,
+    initial_password: str | None,
+    *,
+    passwords: Mapping[str, str] | None = None,
+    are_generated: bool = False,
+    must_change_new: bool = False,
+) -> DesiredAccount:
     """A desired account from one item of the option users.
 
     A key that is absent or null is not given. Empty text clears an attribute with one value; an empty list clears proxy_addresses.
+
+    Args:
+        user: the item.
+        default_ou, initial_password: for new accounts that name none.
+        passwords: of single people, by person_key.
+        are_generated: whether those who need a password and have none will get one.
+        must_change_new: whether first passwords have to be changed at the first logon.
     """
     attributes: dict[str, list[str]] = {}
     for option, attribute in ATTRIBUTES.items():
@@ -149,8 +170,10 @@ def read_desired(user: Mapping[str, Any], default_ou: str | None, initial_passwo
         manager=_text(user.get("manager")),
         groups=groups,
         groups_fault=groups_fault,
-        password=user.get("password") or initial_password or None,
-        must_change=bool(user.get("password_must_change")),
+        password=user.get("password") or _own_password(names["upn"], user, passwords or {}) or initial_password or None,
+        is_generated=are_generated,
+        must_change=user.get("password_must_change"),
+        must_change_new=must_change_new,
         enabled=user.get("enabled"),
         cleared=tuple(option for option, text in names.items() if text == ""),
     )
@@ -204,6 +227,10 @@ def _names(value: Any) -> tuple[str, ...]:
         if name := str(item if item is not None else "").strip():
             found.setdefault(name.lower(), name)
     return tuple(found.values())
+
+
+def _own_password(upn: str | None, user: Mapping[str, Any], passwords: Mapping[str, str]) -> str | None:
+    return passwords.get(person_key(upn)) or passwords.get(person_key(user.get("identity")))
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, Mapping, Sequence
 from .._failure import HybridIdentityError
 from ._connection import Directory, DirectoryFailure, DirectoryRefusal
 from ._desired import read_desired
+from ._passwords import PasswordRule
 from ._replication import WRITTEN, link_times
 from ._result import result_of
 from ._survey import Survey
@@ -32,6 +33,9 @@ def ensure_accounts(
     always_password: bool,
     check_mode: bool,
     allow_privileged_groups: bool = False,
+    passwords: Mapping[str, str] | None = None,
+    password_rule: PasswordRule | None = None,
+    must_change_new: bool = False,
 ) -> dict[str, Any]:
     """Create and correct accounts; the whole batch is checked before the first write.
 
@@ -41,6 +45,9 @@ def ensure_accounts(
         default_ou, initial_password: of new accounts that name none.
         always_password: whether those who have a password get this one.
         allow_privileged_groups: whether groups that AdminSDHolder protects may be given.
+        passwords: of single people, by person_key.
+        password_rule: by which the caller generates passwords of those who have none; in check mode they need not be there yet.
+        must_change_new: whether first passwords have to be changed at the first logon.
 
     Returns:
         The result keys of ad_users.
@@ -53,9 +60,20 @@ def ensure_accounts(
         directory,
         Survey(
             directory,
-            [read_desired(user, default_ou, initial_password) for user in users],
+            [
+                read_desired(
+                    user,
+                    default_ou,
+                    initial_password,
+                    passwords=passwords,
+                    are_generated=check_mode and password_rule is not None,
+                    must_change_new=must_change_new,
+                )
+                for user in users
+            ],
             always_password=always_password,
             allow_privileged_groups=allow_privileged_groups,
+            password_rule=password_rule,
         ),
     )
     run.survey.run()

@@ -20,6 +20,7 @@ class Plan:
     Attributes:
         attributes: new values by attribute name; an empty list clears. before: the old values of the same.
         control, control_before: userAccountControl; control None is "stays".
+        awaits_password: it gets a password that is still to be generated.
         move: name and parent of the place that it gets; None is "stays".
         half_made: nobody ever gave it a password, and that is made up for.
         doubtful: whether it is half-made cannot be told, so it is left alone.
@@ -32,6 +33,7 @@ class Plan:
     attributes: dict[str, list[str]] = field(default_factory=dict)
     before: dict[str, list[str]] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
+    awaits_password: bool = False
     must_change: bool = False
     control: int | None = None
     control_before: int = NORMAL_ACCOUNT
@@ -54,7 +56,7 @@ class Plan:
     def changes(self) -> list[str]:
         """Names of what changes, sorted."""
         names = set(self.attributes)
-        names |= {"password"} if self.password else set()
+        names |= {"password"} if self.password or self.awaits_password else set()
         if self.control is not None and not self.new:
             changed = self.control ^ self.control_before
             names |= ({"enabled"} if changed & DISABLED else set()) | ({"passwd_notreqd"} if changed & PASSWD_NOTREQD else set())
@@ -79,7 +81,7 @@ class Plan:
             return []
         words = {
             "enabled": self.enables,
-            "given a password": bool(self.password),
+            "given a password": bool(self.password) or self.awaits_password,
             "moved or renamed": self.move is not None,
             "given another user principal name": "userPrincipalName" in self.attributes,
             "given another logon name": "sAMAccountName" in self.attributes,
@@ -103,7 +105,8 @@ def plan_account(
             new=True,
             attributes={"sAMAccountName": [account.new_sam], "userPrincipalName": [account.upn or ""], **account.new_attributes},
             password=account.password,
-            must_change=account.must_change,
+            awaits_password=account.is_generated and not account.password,
+            must_change=_must_change(account, first=True),
             control=NORMAL_ACCOUNT | (DISABLED if account.enabled is False else 0),
             move=None,
         )
@@ -117,13 +120,19 @@ def plan_account(
         attributes=wanted,
         before={attribute: entry.texts(attribute) for attribute in wanted},
         password=password,
-        must_change=account.must_change,
+        awaits_password=half_made and account.is_generated and not account.password,
+        must_change=_must_change(account, first=half_made),
         control=control if control != before else None,
         control_before=before,
         move=_move(entry, name, parent),
         half_made=half_made,
         doubtful=state is PasswordState.UNKNOWN and account.enabled is None,
     )
+
+
+def _must_change(account: DesiredAccount, *, first: bool) -> bool:
+    """Whether the password has to be changed at the first logon. first: it is the first that the account gets."""
+    return bool(account.must_change_new and first) if account.must_change is None else account.must_change
 
 
 def _wanted(account: DesiredAccount, entry: Entry) -> dict[str, list[str]]:

@@ -11,7 +11,8 @@ from ._desired import DesiredAccount
 from ._faults import contains_name, faults_in, sam_fault
 from ._half_made import PasswordState, password_state
 from ._names import Entry, child_dn, equals, parent_dn
-from ._plan import plan_account
+from ._passwords import PasswordPolicy, PasswordRule
+from ._plan import Plan, plan_account
 from ._privileges import READ as PRIVILEGE
 from ._privileges import privilege_of
 from ._references import References
@@ -20,7 +21,7 @@ from ._row import Row
 from ._who import Index, claim_faults, filters_for_claims, filters_for_person, forms_of, identity_of, place_mark, who_is
 
 _READ = (
-    "objectClass", "objectGUID", "mS-DS-ConsistencyGuid", "userPrincipalName", "sAMAccountName", "cn", "employeeID", "userAccountControl",
+    "objectClass", "objectGUID", "mS-DS-ConsistencyGuid", "userPrincipalName", "sAMAccountName", "cn", "employeeID", "userAccountControl", "displayName",
     "pwdLastSet", "manager", "memberOf", "mail", "proxyAddresses", "whenChanged", "replPropertyMetaData", *PRIVILEGE,
 )  # fmt: skip
 _LINK_TIMES = "msDS-ReplValueMetaData"
@@ -39,9 +40,15 @@ class Survey:
     """
 
     def __init__(
-        self, directory: Directory, accounts: Sequence[DesiredAccount], *, always_password: bool, allow_privileged_groups: bool
+        self,
+        directory: Directory,
+        accounts: Sequence[DesiredAccount],
+        *,
+        always_password: bool,
+        allow_privileged_groups: bool,
+        password_rule: PasswordRule | None = None,
     ) -> None:
-        self._directory, self._always_password = directory, always_password
+        self._directory, self._always_password, self._rule = directory, always_password, password_rule
         self.rows = [Row(account, faults=faults) for account, faults in zip(accounts, faults_in(accounts))]
         #: with a fault of its own a row is not looked up: what would be asked is not what is meant
         self._sound = [row for row in self.rows if not row.faults]
@@ -68,6 +75,7 @@ class Survey:
                 self.references.plan_groups(row)
                 self.references.plan_manager(row)
         self._protect_the_privileged()
+        self._check_passwords()
 
     # -- who is who
 
@@ -192,9 +200,9 @@ class Survey:
             )
         if entry and entry.text("userAccountControl") is None and row.plan.control is not None:
             row.fault(f"userAccountControl of {row.dn} cannot be read, so it is neither enabled nor disabled.")
-        if (row.plan.new or row.plan.half_made) and not account.password:
+        if (row.plan.new or row.plan.half_made) and not (account.password or row.plan.awaits_password):
             what = "is new and has no password" if row.plan.new else "is half-made (nobody ever gave it a password)"
-            row.fault(f"the account {what}, and neither password nor initial_password gives one.")
+            row.fault(f"the account {what}, and there is none for it: not in password, passwords or initial_password.")
         sam = account.sam or (entry.text("sAMAccountName") if entry else None) or account.new_sam
         if row.plan.password and contains_name(row.plan.password, sam) and not account.sam:
             row.fault("the password contains the sam_account_name, which Active Directory refuses.")
@@ -211,6 +219,30 @@ class Survey:
                 continue
             if reason:
                 row.fault(f"{row.dn} is privileged ({reason}), so it is not {what}; do that by hand.")
+
+    def _check_passwords(self) -> None:
+        """A fault for each password that the domain would refuse; a warning where passwords have to be changed at the first logon."""
+        given = [(row, row.plan) for row in self._sound if row.plan is not None and (row.plan.password or row.plan.awaits_password)]
+        if not given:
+            return
+        policy = PasswordPolicy.of(self._directory.read(self._directory.base_dn, ["minPwdLength", "pwdProperties"]))
+        for row, plan in given:
+            if fault := self._refused_by(policy, row, plan):
+                row.fault(fault)
+        temporary = sum(plan.must_change for _row, plan in given)
+        if temporary:
+            self.warnings.append(
+                f"{temporary} accounts get a password that has to be changed at the first logon. Entra ID takes such a password only if the "
+                "tenant feature UserForcePasswordChangeOnLogonEnabled is on; password_must_change: false gives passwords that stay."
+            )
+
+    def _refused_by(self, policy: PasswordPolicy, row: Row, plan: Plan) -> str | None:
+        if plan.password is None:
+            return policy.fault_of_rule(self._rule) if self._rule else None
+        account, entry = row.account, row.entry
+        sam = account.sam or (entry.text("sAMAccountName") if entry else None) or account.new_sam
+        display_name = (plan.attributes.get("displayName") or [(entry.text("displayName") if entry else None) or ""])[0]
+        return policy.fault(plan.password, sam, display_name)
 
     def _know_attributes(self) -> None:
         """The numbers of the free attributes, and a fault for each that the schema does not have."""

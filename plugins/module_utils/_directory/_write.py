@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from datetime import datetime
 from functools import partial
 from typing import Any, Callable, Sequence
 
 from ._connection import Directory, DirectoryFailure, DirectoryRefusal
+from ._lanes import do_all
 from ._names import equals, parent_dn
 from ._plan import Plan
 from ._row import Row
@@ -35,6 +37,8 @@ class Writer:
     def __init__(self, directory: Directory, survey: Survey) -> None:
         self._directory, self._survey = directory, survey
         self._rows = survey.rows
+        #: held by whoever asks anew over the connection of the survey
+        self._surveying = threading.Lock()
         self.lost: DirectoryFailure | None = None
         self.last_write: datetime | None = None
 
@@ -46,8 +50,13 @@ class Writer:
     def run(self) -> None:
         """Write, and read back what the next stage needs."""
         rows = [row for row in self._rows if row.plan is not None and row.plan.action != "unchanged"]
-        for row in self._managers_first(rows):
-            self._attempt(row, self._write_account)
+        ordered = self._managers_first(rows)
+        do_all(
+            self._directory,
+            ordered,
+            self._managers_before(ordered),
+            lambda lane, row: self._attempt(row, partial(self._write_account, lane)),
+        )
         for row in rows:
             if row.failure is None:
                 self._attempt(row, self._write_manager)
@@ -96,23 +105,30 @@ class Writer:
         wanted = {id(row) for row in rows}
         return [row for key, row in ordered.items() if key in wanted]
 
-    def _write_account(self, row: Row, plan: Plan) -> None:
+    def _managers_before(self, ordered: Sequence[Row]) -> dict[int, Row]:
+        """By the id of a row its manager's row, where that comes before it."""
+        place = {id(row): number for number, row in enumerate(ordered)}
+        led = [(row, self._manager_row(row)) for row in ordered]
+        return {id(row): manager for row, manager in led if manager is not None and place.get(id(manager), len(ordered)) < place[id(row)]}
+
+    def _write_account(self, lane: Directory, row: Row, plan: Plan) -> None:
         manager = self._manager_row(row)
         if manager is not None and manager.failure is None and (manager.done or manager.entry is not None) and _is_placed(manager):
             plan.manager, plan.manager_row = manager.dn, None
         if plan.new:
             try:
-                self._create(row, plan)
+                self._create(lane, row, plan)
             except DirectoryRefusal as error:
                 # Another run of the same table was quicker: the person is there now.
-                if not (error.is_taken and self._is_there(row)):
-                    raise
+                with self._surveying:
+                    if not (error.is_taken and self._is_there(row)):
+                        raise
                 if row.plan is not None and row.failure is None:
-                    self._correct(row, row.plan)
+                    self._correct(lane, row, row.plan)
         else:
-            self._correct(row, plan)
+            self._correct(lane, row, plan)
 
-    def _create(self, row: Row, plan: Plan) -> None:
+    def _create(self, lane: Directory, row: Row, plan: Plan) -> None:
         attributes: dict[str, Any] = {
             "objectClass": ["top", "person", "organizationalPerson", "user"],
             "userAccountControl": [str(plan.control)],
@@ -124,10 +140,10 @@ class Writer:
             attributes["unicodePwd"] = [quoted(plan.password)]
         if plan.must_change:
             attributes["pwdLastSet"] = ["0"]
-        self._directory.add(row.dn or "", attributes)
+        lane.add(row.dn or "", attributes)
         row.done |= {*plan.attributes, *(["password"] if plan.password else []), *(["manager"] if plan.manager else [])}
 
-    def _correct(self, row: Row, plan: Plan) -> None:
+    def _correct(self, lane: Directory, row: Row, plan: Plan) -> None:
         """All attributes in one step, then the place: a name that is taken then costs nothing but the name."""
         dn = row.dn or ""
         replace: dict[str, list[Any]] = dict(plan.attributes)
@@ -140,11 +156,11 @@ class Writer:
         if plan.control is not None:
             replace["userAccountControl"] = [str(plan.control)]
         if replace:
-            self._directory.replace(dn, replace)
+            lane.replace(dn, replace)
             later = {"distinguishedName", "groups"} | ({"manager"} if plan.manager_row is not None else set())
             row.done |= set(plan.changes) - later
         if plan.move:
-            row.dn = self._directory.move(dn, *plan.move)
+            row.dn = lane.move(dn, *plan.move)
             row.done.add("distinguishedName")
 
     def _is_there(self, row: Row) -> bool:
