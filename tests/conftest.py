@@ -16,6 +16,7 @@ import pytest
 from estates import COVERAGE, NO_POWERSHELL, POWERSHELL, TABLE_ROW, MakeEstate
 
 from lab.estate import Estate, EstateOptions
+from lab.powershell.runner import share
 
 _RAN_WITH = "scripts_with"
 _ran: collections.Counter[str] = collections.Counter()
@@ -56,6 +57,12 @@ def make_estate(scripts_with: str) -> Iterator[MakeEstate]:
         failures = estate.wsman.log.failures
         estate.stop()
         assert failures == []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts the workers keeps one PowerShell warm for all of them."""
+    if POWERSHELL and getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        share(POWERSHELL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 PRELUDE = Path(__file__).parent / "prelude.ps1"
+_SHARED_SERVER = "HYBRID_IDENTITY_PWSH_SERVER"
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,21 @@ def find_powershell() -> str | None:
 
 
 class WarmServer:
-    """A pwsh-serve process. It is shared by every estate of this process, and ends with it however that ends."""
+    """A pwsh-serve process. It is shared by every estate of this process, and ends with it however that ends.
+
+    A process may share its own with those that it starts (see share): every engine has to warm up, which costs more than what most tests ask of it.
+    """
 
     _shared: ClassVar[dict[str, WarmServer]] = {}
 
     def __init__(self, program: Path) -> None:
         self._folder = tempfile.mkdtemp(prefix="lab-pwsh-")
-        self._socket = os.path.join(self._folder, "socket")
+        self.socket = os.path.join(self._folder, "socket")
         # What one test claims of the version is sent with its requests; the server outlives it and serves the others.
         environment = {name: value for name, value in os.environ.items() if name != "PWSH_CLAIM_VERSION"}
         environment.update(TMPDIR=self._folder, DOTNET_EnableDiagnostics="0")
         self._process = subprocess.Popen(
-            [str(program), self._socket],
+            [str(program), self.socket],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -77,13 +81,21 @@ class WarmServer:
             self._process.wait(10)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request, one answer."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._socket)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
-            return answer
+
+def share(program: str) -> None:
+    """Let every process that this one starts from now on use its warm server of this engine, if the engine comes with one."""
+    serve = Path(program).with_name("pwsh-serve")
+    if serve.exists():
+        os.environ[_SHARED_SERVER] = WarmServer.of(serve).socket
+
+
+def _ask(socket_path: str, request: dict[str, Any]) -> dict[str, Any]:
+    """One request, one answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(socket_path)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        return answer
 
 
 def _end_with_parent() -> None:
@@ -102,34 +114,34 @@ class PowerShellRunner:
     def __init__(self, program: str, environment: dict[str, str]) -> None:
         self.program = program
         self._environment = environment
-        self._server: WarmServer | None = None
+        self._socket = ""
 
     def start(self) -> None:
         """Start the warm server, if the engine comes with one."""
         serve = Path(self.program).with_name("pwsh-serve")
         if serve.exists() and not os.environ.get("HYBRID_IDENTITY_COLD"):
-            self._server = WarmServer.of(serve)
+            self._socket = os.environ.get(_SHARED_SERVER) or WarmServer.of(serve).socket
 
     def run_script(self, script: str, standard_input: bytes, environment: dict[str, str]) -> Finished:
         """Run the script of an encoded command."""
-        if self._server is not None:
-            return self._ask(self._server, ["-EncodedCommand", _encode(script)], standard_input, environment)
+        if self._socket:
+            return self._ask(["-EncodedCommand", _encode(script)], standard_input, environment)
         # A PowerShell of the user's own knows no prelude: it is dot-sourced in front, and the script stays as it is.
         return self._spawn(["-EncodedCommand", _encode(f". '{PRELUDE}'\n{script}")], standard_input, environment)
 
     def run_file(self, path: str, environment: dict[str, str]) -> Finished:
         """Run a script file, as a scheduled task does."""
-        if self._server is not None:
-            return self._ask(self._server, ["-File", path], b"", environment)
+        if self._socket:
+            return self._ask(["-File", path], b"", environment)
         return self._spawn(["-Command", f". '{PRELUDE}'; & '{path}'"], b"", environment)
 
-    def _ask(self, server: WarmServer, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:
+    def _ask(self, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:
         request = {
             "args": ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", *arguments],
             "stdin": base64.b64encode(standard_input).decode("ascii"),
             "env": {**os.environ, **self._environment, **environment, "PWSH_PRELUDE": str(PRELUDE)},
         }
-        document = server.ask(request)
+        document = _ask(self._socket, request)
         return Finished(int(document["rc"]), base64.b64decode(document["stdout"]), base64.b64decode(document["stderr"]))
 
     def _spawn(self, arguments: list[str], standard_input: bytes, environment: dict[str, str]) -> Finished:
