@@ -126,7 +126,7 @@ def test_nonsense_is_no_missing_licence(tenant: EntraServer, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["missing part", "html"])
 def test_nonsense_is_no_missing_person(tenant: EntraServer, kind: str) -> None:
     tenant.spoil(kind, 1000, path="$batch")
-    result = outcome()
+    result = outcome(wait_timeout=6)
     assert result["failed"] and result["failure_reason"] == "graph_invalid"
 
 
