@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -64,13 +63,6 @@ def details(server: Any, run: dict[str, Any]) -> ElementTree.Element:
 def profiles(server: Any) -> list[str]:
     """Oldest first."""
     return [run["RunProfile"] for run in reversed(runs(server))]
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.01)
 
 
 def refused(server: Any, caller: Caller, name: str, parameters: dict[str, Any]) -> CmdletError:

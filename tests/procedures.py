@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from patience import LONG
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
@@ -49,7 +50,7 @@ def trigger(
     **params: Any,
 ) -> dict[str, Any]:
     """dirsync_trigger in this process; a failure comes back as its result."""
-    seconds = params.get("wait_timeout", 20)
+    seconds = params.get("wait_timeout", LONG)
     return trigger_over(
         [("sync1", open_shell(estate, user, seconds or 1, **(connect or {})))], check_mode=check_mode, progress=progress, **params
     )
@@ -58,7 +59,7 @@ def trigger(
 def trigger_over(shells: list[tuple[str, RemoteShell]], *, check_mode: bool = False, progress: Any = None, **params: Any) -> dict[str, Any]:
     """dirsync_trigger over given shells, which are closed."""
     defaults = {name: option.get("default") for name, option in TRIGGER_OPTIONS.items()}
-    defaults.update(wait_timeout=20, wait_sleep=0.1)
+    defaults.update(wait_timeout=LONG, wait_sleep=0.1)
     try:
         return _trigger.trigger(
             shells, {**defaults, **params}, now=datetime.now(timezone.utc), check_mode=check_mode, progress=progress or (lambda line: None)
@@ -82,8 +83,8 @@ def passwords(
 ) -> dict[str, Any]:
     """aad_password_sync in this process; a failure comes back as its result."""
     defaults = {name: option.get("default") for name, option in PASSWORD_OPTIONS.items()}
-    defaults.update(wait_timeout=30, wait_sleep=0.1, quiet_period=2)
-    shell = shell or open_shell(estate, user, params.get("wait_timeout", 30))
+    defaults.update(wait_timeout=LONG, wait_sleep=0.1, quiet_period=2)
+    shell = shell or open_shell(estate, user, params.get("wait_timeout", LONG))
     try:
         return _synchronise.synchronise(
             [("sync1", shell)],

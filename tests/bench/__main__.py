@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import accounts, cloud
+from . import accounts, cloud, figures
 from .bars import Bar
 from .demonstration import demonstration
 
@@ -31,6 +31,8 @@ def main() -> int:
         "graph": lambda: cloud.operations(number),
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
+        "cycle": figures.cycle,
+        "lab": lambda: figures.lab(rounds),
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
     print("what: ours, reference, ratio (min..max), bar, ok|MISSED", flush=True)

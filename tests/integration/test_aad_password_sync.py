@@ -18,6 +18,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import FOR_EVER, wait_until
 
 from lab.estate import ACCOUNTS, Estate
 
@@ -178,8 +179,8 @@ def test_engine_and_case(engine: str, name: str, make_estate: MakeEstate, record
     cell = CASES[name]
     estate = make_estate(connect={**ENGINES[engine], **cell.server})
     if name == "busy connector":
-        estate.sync.spawn(lambda: estate.sync.engine.run_profile(estate.sync.engine.connector(True), "Delta Import", 60.0), "by hand")
-        time.sleep(0.2)
+        estate.sync.spawn(lambda: estate.sync.engine.run_profile(estate.sync.engine.connector(True), "Delta Import", FOR_EVER), "by hand")
+        wait_until(lambda: estate.sync.engine.busy)
     elif cell.prepare is not None:
         cell.prepare(estate)
     before = [(one.enabled, one.flag) for one in estate.sync.channels.all]
@@ -279,7 +280,7 @@ def test_a_channel_that_stays_off_opens_the_message_and_keeps_its_guardian(
     assert [name.partition("-")[0] for name in estate.sync.windows.task_names()] == ["guardian"]
     estate.sync.configure(password_switch_stuck=False)
     estate.sync.clock.jump(300)
-    _wait_until(lambda: estate.sync.channels.all[0].enabled and is_clean(estate))
+    wait_until(lambda: estate.sync.channels.all[0].enabled and is_clean(estate))
     assert estate.sync.channels.all[1].enabled
 
 
@@ -295,13 +296,6 @@ def test_what_somebody_else_switches_off_meanwhile_is_told_and_stays(make_estate
     assert any("somebody else" in warning for warning in result["warnings"])
     assert not estate.sync.channels.all[0].enabled
     assert result["left_off"] == []
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # -- the event log

@@ -12,6 +12,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import wait_until
 
 from lab.estate import Estate
 from lab.powershell.runner import Finished
@@ -96,17 +97,10 @@ def test_without_waiting_it_ends_when_the_cycle_is_seen(make_estate: MakeEstate)
     assert estate.sync.engine.in_progress
 
 
-def _until(condition: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_foreign_cycle_past_its_import_does_not_count(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.5)
     estate.sync.start_cycle()
-    _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began and len(estate.sync.engine.history) > 1)
+    wait_until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began and len(estate.sync.engine.history) > 1)
     result = procedures.trigger(estate)
     assert result["changed"] is True
     assert result["sync"]["ownership"] == "own"
@@ -119,7 +113,7 @@ def test_foreign_cycle_that_covers_it_is_awaited_and_counts(make_estate: MakeEst
     estate = make_estate(cycle_seconds=8)
     since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
     estate.sync.start_cycle()
-    _until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began)
+    wait_until(lambda: estate.sync.cycles and estate.sync.cycles[0].import_began)
     assert procedures.trigger(estate, since=since, check_mode=True)["sync"]["ownership"] == "foreign"
     result = procedures.trigger(estate, since=since)
     assert result["changed"] is False
@@ -133,7 +127,7 @@ def test_connector_running_by_hand_is_waited_for(make_estate: MakeEstate) -> Non
     estate = make_estate()
     connector = estate.sync.engine.connectors[1]
     threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 1.5)).start()
-    _until(lambda: estate.sync.engine.busy is not None)
+    wait_until(lambda: estate.sync.engine.busy is not None)
     result = procedures.trigger(estate)
     assert result["sync"]["ownership"] == "own"
     assert result["sync"]["state"] == "verified"
@@ -277,7 +271,7 @@ def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch:
 def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=5)
     estate.sync.start_cycle()
-    _until(lambda: estate.sync.cycles)
+    wait_until(lambda: estate.sync.cycles)
     result = procedures.trigger(estate, wait_timeout=1)
     assert result["failure_reason"] == "busy_timeout"
     assert result["changed"] is False
@@ -410,7 +404,7 @@ def test_same_verdicts_elsewhere(make_estate: MakeEstate, estate_options: dict[s
     assert abs(result["clock_skew"] - estate_options.get("clock_offset", 0)) < 5
     assert procedures.trigger(estate, since=since)["changed"] is False
     estate.sync.start_cycle()
-    _until(lambda: len(estate.sync.cycles) == 2 and len(estate.sync.engine.history) > 7)
+    wait_until(lambda: len(estate.sync.cycles) == 2 and len(estate.sync.engine.history) > 7)
     assert procedures.trigger(estate)["sync"]["ownership"] == "own"
     for changes, reason in (
         ({"suspended": True}, "scheduler_suspended"),

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import procedures
 import pytest
 from estates import TABLE_ROW, MakeEstate
 from fim_servers import OneUser
+from patience import wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from lab.connect.errors import refusal
@@ -83,10 +83,11 @@ def _full(estate: Estate, engine: str) -> str:
 
 
 def _without_waiting(estate: Estate, engine: str) -> str:
-    estate.sync.configure(cycle_seconds=2.0)
+    estate.sync.configure(cycle_seconds=12.0)
     result = procedures.trigger(estate, wait=False)
     assert result["sync"]["state"] == "confirmed", result
     assert estate.sync.engine.in_progress, "it was not waited for, and goes on"
+    estate.sync.configure(cycle_seconds=0.5)  # for the steps that are still to come
     assert estate.sync.wait_idle()
     assert len(estate.sync.engine.history) >= 4, "what was started outlives the call"
     return _verdict(result)
@@ -95,7 +96,7 @@ def _without_waiting(estate: Estate, engine: str) -> str:
 def _busy(estate: Estate, engine: str) -> str:
     estate.sync.configure(cycle_seconds=1.5)
     assert estate.sync.start_cycle()
-    time.sleep(0.6)  # the import of the directory has begun, whatever the engine imports first
+    wait_until(lambda: estate.sync.cycles[0].import_began)
     result = procedures.trigger(estate)
     assert result["sync"]["state"] == "verified", result
     assert len(estate.sync.cycles) == 2, "the running one began before the watermark"
@@ -113,8 +114,7 @@ def _foreign_before(estate: Estate, engine: str) -> str:
 
 
 def _foreign_after(estate: Estate, engine: str) -> str:
-    since = _now()
-    time.sleep(0.8 if estate.host.mode == "fakes" else 3.0)  # more than the clocks of the two can be apart, for all that is known
+    since = (datetime.now(timezone.utc) - timedelta(minutes=1)).isoformat()  # the clocks cannot be that far apart, for all that is known
     estate.sync.start_cycle()
     estate.sync.wait_idle()
     result = procedures.trigger(estate, since=since)

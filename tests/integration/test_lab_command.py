@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""The command `lab`: quick, tidy, and gone when its parent is gone."""
+"""The command `lab`: tidy, and gone when its parent is gone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import procedures
 import pytest
 from loopback import own_address
+from patience import LONG, wait_until
 
 from lab.directory_template import SambaMissing, require_samba
 
@@ -36,14 +36,13 @@ def _lab(cache: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def _until_ready(lab: subprocess.Popen[str]) -> float:
-    began = time.monotonic()
+def _until_ready(lab: subprocess.Popen[str]) -> None:
     assert lab.stdout is not None
     lines = []
     for line in lab.stdout:
         lines.append(line)
         if line.startswith("# ready"):
-            return time.monotonic() - began
+            return
     raise AssertionError("".join(lines))
 
 
@@ -80,41 +79,33 @@ def _alive(processes: list[int]) -> list[int]:
     ]
 
 
-def _gone(processes: list[int]) -> bool:
-    deadline = time.monotonic() + 5
-    while _alive(processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def _all_gone(processes: list[int]) -> None:
+    wait_until(lambda: not _alive(processes), "something lives on")
 
 
 def test_help_explains_it(tmp_path: Path) -> None:
     lab = _lab(tmp_path, "--help")
     assert lab.stdout is not None
     words = lab.stdout.read()
-    assert lab.wait(10) == 0
+    assert lab.wait(LONG) == 0
     for word in ("sync server", "Active Directory", "Entra ID", "lab up", "lab demo", "HYBRID_IDENTITY_PWSH"):
         assert word in words
 
 
-def test_whole_estate_starts_quickly_and_leaves_nothing(tmp_path: Path) -> None:
+def test_whole_estate_starts_twice_and_leaves_nothing(tmp_path: Path) -> None:
     try:
         require_samba()
     except SambaMissing as error:
         pytest.skip(str(error))
-    times = []
     for _round in range(2):
         lab = _lab(tmp_path, "up", "--directory-address", own_address(62))
-        times.append(_until_ready(lab))
+        _until_ready(lab)
         family = _family(lab.pid)
         megabytes = _memory(family)
         lab.send_signal(signal.SIGINT)
-        assert lab.wait(10) == 0
-        assert _gone(family)
-    print(f"\nready after {times[0]:.1f} s the first time, {times[1]:.1f} s afterwards; {megabytes:.0f} MB in {len(family)} processes")
-    assert times[0] <= 6
-    assert times[1] <= 2
+        assert lab.wait(LONG) == 0
+        _all_gone(family)
+    print(f"\n{megabytes:.0f} MB in {len(family)} processes")
     assert megabytes <= 300
 
 
@@ -126,9 +117,9 @@ def test_nothing_is_left_when_somebody_is_killed(victim: str, tmp_path: Path) ->
     family = _family(parent.pid)
     assert len(family) >= 2
     os.kill(parent.pid if victim == "parent" else family[1], signal.SIGKILL)
-    assert _gone(family[1:])
+    _all_gone(family[1:])
     parent.kill()
-    parent.wait(5)
+    parent.wait(LONG)
 
 
 def test_inventory_control_and_faults(tmp_path: Path) -> None:
@@ -148,9 +139,9 @@ def test_inventory_control_and_faults(tmp_path: Path) -> None:
         told = _lab(tmp_path, "tell", json.dumps(question), "--control", str(socket))
         assert told.stdout is not None
         words = told.stdout.read()
-        assert (told.wait(10) == 0) is good, words
+        assert (told.wait(LONG) == 0) is good, words
     lab.send_signal(signal.SIGTERM)
-    assert lab.wait(10) == 0
+    assert lab.wait(LONG) == 0
     assert not socket.exists()
 
 
@@ -158,6 +149,6 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path) -> None:
     told = _lab(tmp_path, "tell", "{}", "--control", str(tmp_path / "none"))
     assert told.stdout is not None
     words = told.stdout.read()
-    assert told.wait(10) == 1
+    assert told.wait(LONG) == 1
     assert words.startswith("lab: ")
     assert words.count("\n") == 1

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import LONG, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from lab.estate import Estate
@@ -95,9 +95,9 @@ def test_without_snap_in_and_console_file_the_commands_are_missing(make_estate: 
 def test_two_tasks_at_once_make_two_cycles_at_most(engine: str, busy_start: str, make_estate: MakeEstate) -> None:
     if engine != "dirsync" and busy_start != "ignored":
         pytest.skip("the option belongs to DirSync")
-    estate = make_estate(engine=engine, cycle_seconds=3.0, connect={"busy_start": busy_start} if engine == "dirsync" else {})
+    estate = make_estate(engine=engine, cycle_seconds=0.6, connect={"busy_start": busy_start} if engine == "dirsync" else {})
     results: list[dict[str, Any]] = []
-    threads = [threading.Thread(target=lambda: results.append(procedures.trigger(estate, wait_timeout=40))) for _number in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(procedures.trigger(estate, wait_timeout=LONG))) for _number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -106,6 +106,28 @@ def test_two_tasks_at_once_make_two_cycles_at_most(engine: str, busy_start: str,
     assert len(estate.sync.cycles) <= 2
     owned = [result["sync"]["requested_at"] for result in results if result["sync"]["ownership"] == "own"]
     assert len(owned) <= len(estate.sync.cycles)
+
+
+@pytest.mark.parametrize("engine", ["dirsync", "connect-1.1.105"])
+def test_a_look_between_two_steps_of_a_cycle_starts_nothing(engine: str, make_estate: MakeEstate) -> None:
+    """The start would be lost without a word, and what is left of somebody else's cycle would be judged as the own one."""
+    estate = make_estate(engine=engine, cycle_seconds=2.0)
+    table = estate.sync._cmdlets if engine.startswith("connect") else estate.sync._verbs
+    invoke = table["cim_invoke"]
+    table["cim_invoke"] = lambda caller, p: {"ReturnValue": "success"} if p["MethodName"] == "RunStatus" else invoke(caller, p)
+    shell = procedures.open_shell(estate)
+    call = shell.call
+
+    def begin_another(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "start" and not estate.sync.cycles:
+            estate.sync.start_cycle()
+            wait_until(lambda: len(estate.sync.engine.history) == 2)
+        return call(name, *arguments, **options)
+
+    shell.call = begin_another  # type: ignore[method-assign]
+    result = procedures.trigger_over([("sync1", shell)])
+    assert (result["failure_reason"], result["sync"]["state"]) == (None, "verified"), result
+    assert result["changed"] is (len(estate.sync.cycles) == 2)
 
 
 # -- AAD Sync
@@ -218,10 +240,9 @@ def test_without_history_nothing_is_covered_and_no_interval_judged(engine: str, 
 @pytest.mark.parametrize("engine", ["dirsync", "aadsync"])
 def test_a_cycle_of_somebody_else_that_covers_is_awaited(engine: str, make_estate: MakeEstate) -> None:
     estate = make_estate(engine=engine, cycle_seconds=3.0)
-    since = datetime.now(timezone.utc).isoformat()
-    time.sleep(1.5 if estate.host.mode == "fakes" else 3.0)
+    since = (datetime.now(timezone.utc) - timedelta(minutes=1)).isoformat()
     estate.sync.start_cycle()
-    time.sleep(1.2)
+    wait_until(lambda: estate.sync.cycles[0].import_began)
     result = procedures.trigger(estate, since=since)
     assert (result["sync"]["ownership"], result["sync"]["state"], result["changed"]) == ("foreign", "verified", False), result
     assert len(estate.sync.cycles) == 1
@@ -284,7 +305,7 @@ def test_wmi_that_is_denied_to_the_network_logon_is_read_by_the_local_route(make
             estate.sync.configure(wmi="readable")
 
     estate.sync._verbs["cim_query"] = only_locally
-    result = procedures.trigger(estate, wait_timeout=40)
+    result = procedures.trigger(estate, wait_timeout=LONG)
     assert result["sync"]["state"] == "verified", result
     assert "wmi" in result["evidence"]
     assert estate.left_behind()["task_folders"] == []

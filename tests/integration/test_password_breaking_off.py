@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import LONG, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
@@ -70,14 +70,7 @@ class MortalTransport:
 def _shell(estate: Estate, dead: threading.Event) -> RemoteShell:
     options = {"server": "127.0.0.1", "port": estate.wsman.http_port, "use_tls": False}
     transport = WinrmTransport(WinrmOptions(**options, username="svc-password", password=ACCOUNTS["svc-password"][0]))  # type: ignore[arg-type]
-    return RemoteShell(MortalTransport(transport, dead), Deadline(20))
-
-
-def _wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+    return RemoteShell(MortalTransport(transport, dead), Deadline(LONG))
 
 
 def _is_clean(estate: Estate) -> bool:
@@ -96,7 +89,7 @@ def _five_minutes_later(estate: Estate) -> None:
             return
         estate.sync.clock.jump(60)
         time.sleep(0.8)
-    _wait_until(lambda: _as_before(estate), f"{estate.left_behind()} {[(one.enabled, one.flag) for one in estate.sync.channels.all]}")
+    wait_until(lambda: _as_before(estate), f"{estate.left_behind()} {[(one.enabled, one.flag) for one in estate.sync.channels.all]}")
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
@@ -113,7 +106,7 @@ def test_broken_off(place: str, breaks: str, make_estate: MakeEstate) -> None:
         estate.sync.arm("script_killed", **PLACES[place])
     result: dict[str, Any] | None = None
     try:
-        result = procedures.passwords(estate, shell=_shell(estate, dead), wait_timeout=20)
+        result = procedures.passwords(estate, shell=_shell(estate, dead), wait_timeout=LONG)
     except Died:
         assert breaks in ("controller", "both")
     said = "died" if result is None else f"{result['failure_reason'] or 'success'}: {result['msg'][:110]}"
@@ -143,7 +136,7 @@ def test_the_exchange_is_lost(verb: str, after: bool, make_estate: MakeEstate) -
         if "forcing" in line:
             estate.faults.arm("close_connection", verb=verb, after=after)
 
-    result = procedures.passwords(estate, progress=progress, wait_timeout=40)
+    result = procedures.passwords(estate, progress=progress, wait_timeout=LONG)
     print(f"{verb} {'after' if after else 'before'} sending: {result['failure_reason'] or 'success'}: {result['msg'][:130]}")
     assert estate.faults.active() == []
     _five_minutes_later(estate)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import FOR_EVER, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_passwords
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_passwords import AdsyncPasswords
@@ -99,8 +99,8 @@ def test_nothing_is_done_where_a_channel_is_off_or_busy_already(bench: Bench) ->
     outcome = bench.driver.force(bench.shell, look.channels, look.clouds[0], stamp=stamp, timeout=60, server_now=bench.now)
     assert (outcome.off, outcome.channels) == (("lab.test",), ())
     sync.channels.all[0].enabled = True
-    sync.spawn(lambda: sync.engine.run_profile(sync.engine.connector(True), "Delta Import", 8.0), "by hand")
-    time.sleep(0.2)
+    sync.spawn(lambda: sync.engine.run_profile(sync.engine.connector(True), "Delta Import", FOR_EVER), "by hand")
+    wait_until(lambda: sync.engine.busy)
     assert bench.look().busy == ("lab.test",)
     outcome = bench.driver.force(bench.shell, look.channels, look.clouds[0], stamp=stamp, timeout=60, server_now=bench.now)
     assert (outcome.busy, outcome.channels) == (("lab.test",), ())
@@ -204,10 +204,7 @@ def _jump_and_wait(bench: Bench, seconds: float) -> None:
     tasks = [task for task in bench.estate.sync.record.tasks if task.name.startswith("guardian-")]
     ended = tasks[-1].ended
     bench.estate.sync.clock.jump(seconds)
-    deadline = time.monotonic() + 15
-    while tasks[-1].ended == ended:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: tasks[-1].ended != ended)
 
 
 def test_builds_without_the_newer_cmdlets(powershell: str, make_estate: MakeEstate) -> None:
@@ -303,7 +300,6 @@ def test_leftovers_go_and_what_runs_or_is_not_ours_stays(powershell: str, make_e
         estate.sync.call(caller, "Register-ScheduledTask", {"TaskPath": "\\hybrid.identity\\", "TaskName": name, **details})
     estate.sync.configure(tasks_hang=True)
     estate.sync.call(caller, "Start-ScheduledTask", {"TaskPath": "\\hybrid.identity\\", "TaskName": running})
-    time.sleep(0.1)
     estate.sync.configure(tasks_hang=False)
     temp = Path(estate.host.temp)
     folders = {name: temp / f"hybrid.identity-{name}" for name in (stale, running, "work-20200101000000-dddddddddddd")}

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import FOR_EVER, LONG, ends
 
 from lab.estate import ACCOUNTS, Estate, EstateOptions
 
@@ -251,11 +251,10 @@ def test_what_is_open_to_others_is_warned_of(transport: str, estate: Estate, tmp
 def test_a_timeout_of_the_task_itself_ends_it_at_once(estate: Estate, tmp_path: Path) -> None:
     """The keyword works by an alarm in the worker, which waits for a call that hangs."""
     inventory, hosts, _connection = _over("connection", estate)
-    estate.faults.arm("hang", verb="Receive", seconds=20)
-    began = time.monotonic()
-    (result,) = procedures.task_results(tmp_path, inventory, hosts, {**_task("dirsync_trigger"), "timeout": 3})
+    estate.faults.arm("hang", verb="Receive", seconds=FOR_EVER)
+    with ends(2 * LONG):
+        (result,) = procedures.task_results(tmp_path, inventory, hosts, {**_task("dirsync_trigger"), "timeout": 3})
     assert result["failed"] is True
-    assert time.monotonic() - began < 15
     log = estate.wsman.log
     assert log.shells_opened == log.shells_closed == 1
 
@@ -362,23 +361,19 @@ def _watching_processes(found: list[str], work: Any) -> Any:
         thread.join()
 
 
-def test_cost_of_a_cycle_of_twenty_seconds(make_estate: MakeEstate, tmp_path: Path) -> None:
-    """NTLM over http: the end is noticed within 1.5 s; at most 30 requests, 92 KB both ways, 6 process starts; one shell, closed."""
-    estate = make_estate(cycle_seconds=20)
+def test_cost_of_a_cycle(make_estate: MakeEstate, tmp_path: Path) -> None:
+    """NTLM over http: at most 30 requests, 87 KB both ways, 6 process starts; one shell, closed.
+
+    `make bench` has a cycle of 20 s with its times: for that one more request waits without an answer, and it may take 90 KB.
+    """
+    estate = make_estate(cycle_seconds=5)
     inventory, hosts, _connection = _over("connection", estate)
-    began = time.monotonic()
     (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger"))
     assert result["sync"]["state"] == "verified", result
     cost = estate.wsman.log.snapshot()
-    finished = estate.sync.cycles[0].finished
-    assert finished is not None
-    noticed = datetime.fromisoformat(result["sync"]["finished_at"].replace("Z", "+00:00"))
-    late = (noticed - finished).total_seconds() + abs(result["clock_skew"])
     kilobytes = (cost["bytes_in"] + cost["bytes_out"]) / 1024
-    print(f"\n{estate.host.mode}: {cost['requests']} requests, {kilobytes:.1f} KB, {estate.host.processes_started} process starts, "
-          f"end noticed after {late:.2f} s, {time.monotonic() - began:.1f} s in all")  # fmt: skip
-    assert late <= 1.5
+    print(f"\n{estate.host.mode}: {cost['requests']} requests, {kilobytes:.1f} KB, {estate.host.processes_started} process starts")
     assert cost["requests"] <= 30
-    assert kilobytes <= 92
+    assert kilobytes <= 87
     assert estate.host.processes_started <= 6
     assert cost["shells_opened"] == cost["shells_closed"] == 1

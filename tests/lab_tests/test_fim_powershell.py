@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fim_servers import wait_for
+from patience import wait_until
 
 from lab.connect import Caller
 from lab.dirsync.server import STATE_KEY
@@ -190,16 +190,17 @@ def test_aadsync_exe_by_wmi_lives_and_as_a_child_dies(open_shell: Callable[..., 
     exe = r"C:\Program Files\Microsoft Azure AD Sync\Bin\DirectorySyncClientCmd.exe"
     create = f"(Invoke-CimMethod -ClassName Win32_Process -MethodName Create -Arguments @{{ CommandLine = '\"{exe}\" delta' }}).ReturnValue"
     assert shell.run(create + "; (Get-Process -Name DirectorySyncClientCmd).Name") == [0, "DirectorySyncClientCmd"]
+    history = shell.estate.sync.engine.history
+    wait_until(lambda: len(history) == 6)
     assert shell.estate.sync.wait_idle()
-    assert len(shell.estate.sync.engine.history) == 6
     assert shell.run("@(Get-Process -Name DirectorySyncClientCmd -ErrorAction SilentlyContinue).Count") == 0
     assert shell.answer("Get-Process -Name DirectorySyncClientCmd")["id"].startswith("NoProcessFoundForGivenName")
     assert shell.run(f"(Invoke-WmiMethod -Class Win32_Process -Name Create -ArgumentList '\"{exe}\" initial').ReturnValue") == 0
+    wait_until(lambda: len(history) == 12)
     assert shell.estate.sync.wait_idle()
-    assert len(shell.estate.sync.engine.history) == 12
     assert shell.run(f"Start-Process -FilePath '{exe}' -ArgumentList delta; Start-Sleep -Milliseconds 300; 1") == 1
     assert shell.estate.sync.wait_idle()
-    assert len(shell.estate.sync.engine.history) < 18, "a child of the shell dies with it"
+    assert len(history) < 18, "a child of the shell dies with it"
 
 
 _TASK = r"""
@@ -218,7 +219,7 @@ def test_the_task_scheduler_as_a_com_object(open_shell: Callable[..., Shell]) ->
     assert looked[:3] == [3, True, "PT3H"]
     assert looked[3].endswith("DirectorySyncClientCmd.exe")
     assert shell.run(_TASK + "$null = $task.Run($null); [int]$task.State") == 4
-    wait_for(lambda: len(shell.estate.sync.cycles) == 1)
+    wait_until(lambda: len(shell.estate.sync.cycles) == 1)
     shell.estate.sync.wait_idle()
     changed = (
         _TASK
@@ -296,7 +297,7 @@ def test_a_lock_file_keeps_two_runs_apart(open_shell: Callable[..., Shell]) -> N
     threads = [threading.Thread(target=lambda: answers.append(shell.answer(script))) for _each in range(2)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(answers) == 1)  # one is refused while the other holds it
+    wait_until(lambda: len(answers) == 1)  # one is refused while the other holds it
     go.touch()
     for thread in threads:
         thread.join()

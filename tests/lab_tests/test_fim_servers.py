@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from fim_servers import ADMINISTRATOR, NAMESPACE, OUTSIDER, MakeServer, details, profiles, refused, runs, wait_for
+from fim_servers import ADMINISTRATOR, NAMESPACE, OUTSIDER, MakeServer, details, profiles, refused, runs
+from patience import wait_until
 
 from lab.engines import ENGINES
 
@@ -68,7 +69,7 @@ def test_between_two_runs_everything_looks_idle(make: MakeServer) -> None:
 def test_a_running_step_has_no_end_date(make: MakeServer) -> None:
     server = make("aadsync", cycle_seconds=4.0)
     server.start_cycle()
-    wait_for(lambda: runs(server))
+    wait_until(lambda: runs(server))
     run = runs(server)[0]
     assert (run["RunStatus"], run["RunEndTime"]) == ("in-progress", "")
     assert details(server, run).find(".//end-date") is None
@@ -128,7 +129,7 @@ def test_execute_is_synchronous_and_one_at_a_time(make: MakeServer) -> None:
 
     first = threading.Thread(target=execute)
     first.start()
-    wait_for(lambda: server.engine.busy)
+    wait_until(lambda: server.engine.busy)
     running = {
         name: server.call(ADMINISTRATOR, "cim_invoke", {**question, "MethodName": name})["ReturnValue"]
         for name in ("RunStatus", "RunNumber")

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import procedures
 import pytest
 from estates import MakeEstate
+from patience import FOR_EVER, stays, wait_until
 from winrm.protocol import Protocol
 
 from lab.estate import ACCOUNTS, Estate, EstateOptions
@@ -24,13 +23,6 @@ LOOP = (
     "Import-Module -Name 'C:\\Program Files\\Microsoft Azure AD Sync\\Bin\\ADSync\\ADSync.psd1'\n"
     "try { while ($true) { $null = Get-ADSyncScheduler; Start-Sleep -Milliseconds 50 } } finally { [IO.File]::WriteAllText('FILE', 'x') }"
 )
-
-
-def until(condition: Callable[[], Any], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def looks(estate: Estate) -> list[str]:
@@ -54,31 +46,34 @@ def delete_shells(estate: Estate) -> None:
         shells.close(shell)
 
 
+def _says_nothing_more(seen: list[str]) -> bool:
+    """Whether no look is added for as long as several would take."""
+    count = len(seen)
+    return stays(lambda: len(seen) == count)
+
+
 def _task(estate: Estate) -> None:
     """A task in a thread of its own."""
-    threading.Thread(target=lambda: procedures.trigger(estate, wait_timeout=8), daemon=True).start()
+    threading.Thread(target=lambda: procedures.trigger(estate, wait_timeout=30), daemon=True).start()
 
 
 @pytest.mark.parametrize("ends", ["deleted", "timed out"])
 def test_a_script_outlives_its_connection_and_dies_with_its_shell(ends: str, make_estate: MakeEstate) -> None:
-    estate = make_estate(cycle_seconds=30)
+    estate = make_estate(cycle_seconds=FOR_EVER)
     if ends == "timed out":
-        estate.wsman.shell_idle_seconds = 1.0
+        estate.wsman.shell_idle_seconds = 3.0
     seen = looks(estate)
     _task(estate)
-    until(lambda: estate.sync.engine.in_progress)
+    wait_until(lambda: estate.sync.engine.in_progress)
     count = len(seen)
-    until(lambda: len(seen) > count + 1)
+    wait_until(lambda: len(seen) > count + 1)
     estate.wsman.cut_connections(refuse_seconds=60)
     count = len(seen)
-    until(lambda: len(seen) > count + 1)
+    wait_until(lambda: len(seen) > count + 1)
     if ends == "deleted":
         delete_shells(estate)
-    until(lambda: estate.wsman.open_shells == 0)
-    time.sleep(0.2)
-    count = len(seen)
-    time.sleep(0.5)
-    assert len(seen) == count
+    wait_until(lambda: estate.wsman.open_shells == 0)
+    wait_until(lambda: _says_nothing_more(seen), "it looks on")
 
 
 def test_finally_does_not_run_in_powershell(powershell: str, tmp_path: Path) -> None:
@@ -91,12 +86,9 @@ def test_finally_does_not_run_in_powershell(powershell: str, tmp_path: Path) -> 
         shell = client.open_shell()
         script = base64.b64encode(LOOP.replace("FILE", str(mark)).encode("utf-16-le")).decode()
         client.run_command(shell, "PowerShell", ["-NoProfile", "-NonInteractive", "-EncodedCommand", script], console_mode_stdin=True)
-        until(lambda: len(seen) > 3)
+        wait_until(lambda: len(seen) > 3)
         client.close_shell(shell)
-        time.sleep(0.7)
-        count = len(seen)
-        time.sleep(0.3)
-        assert len(seen) == count
+        wait_until(lambda: _says_nothing_more(seen), "it looks on")
         assert not mark.exists()
         assert estate.wsman.log.failures == []
         assert procedures.inform(estate)["engine"] == "connect", "the engine behind the other scripts is well"
@@ -112,11 +104,11 @@ def test_a_scheduled_task_outlives_the_script_that_registered_it(make_estate: Ma
         moment="after",
     )
     _task(estate)
-    until(lambda: estate.sync.faults.armed() == [])  # type: ignore[attr-defined]
+    wait_until(lambda: estate.sync.faults.armed() == [])  # type: ignore[attr-defined]
     delete_shells(estate)
-    time.sleep(0.7)
+    wait_until(lambda: estate.wsman.open_shells == 0)
+    assert stays(lambda: len(estate.left_behind()["tasks"]) == 1, 0.7)
     left = estate.left_behind()
-    assert len(left["tasks"]) == 1
     assert left["task_folders"] == ["hybrid.identity"]
     assert len(left["folders"]) == (1 if estate.host.mode == "powershell" else 0), "fakes have no files"
     assert left["shells"] == 0

@@ -8,12 +8,12 @@ import base64
 import contextlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import connections
 import pytest
+from patience import LONG, wait_until
 
 from lab.estate import Estate, EstateOptions
 from lab.psrp.clixml import errors_of
@@ -110,16 +110,14 @@ def test_what_runs_dies_with_the_runspace_and_not_with_the_script(server: WsmanS
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
-    until = time.monotonic() + 5
-    while len(seen) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: len(seen) == 2)
     first, second = seen
     assert first.shell is second.shell
     assert not first.shell.killed, "children of the first script are children of the runspace's process, and go on"
     server._shells.close(next(iter(server._shells._shells.values())))
     assert second.lifetime.killed
     assert second.shell.killed
-    thread.join(5)
+    thread.join(LONG)
 
 
 def test_large_input_and_output_come_in_fragments(server: WsmanServer) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import LONG, wait_until
 
 from lab.wsman import RemoteCommand
 
@@ -58,7 +59,7 @@ def run(
             done = await connection.run(line, input=given, encoding=None, check=False)
             return done.exit_status, done.stdout, done.stderr
 
-    return asyncio.run(asyncio.wait_for(call(), 10))
+    return asyncio.run(asyncio.wait_for(call(), LONG))
 
 
 def test_keys_and_passwords(server: SshServer) -> None:
@@ -99,18 +100,15 @@ def test_what_runs_dies_with_its_connection(server: SshServer, seen: list[Remote
             while not seen:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(leave(), 10))
-    until = time.monotonic() + 5
-    while not seen[0].lifetime.killed and time.monotonic() < until:
-        time.sleep(0.01)
-    assert seen[0].lifetime.killed
+    asyncio.run(asyncio.wait_for(leave(), LONG))
+    wait_until(lambda: seen[0].lifetime.killed)
 
 
 def test_connections_are_cut_and_refused(server: SshServer) -> None:
-    server.cut_connections(refuse_seconds=0.4)
+    server.cut_connections(refuse_seconds=2.0)
     with pytest.raises((asyncssh.Error, OSError)):
         run(server, "line")
-    time.sleep(0.5)
+    wait_until(lambda: time.monotonic() > server._refusing_until)
     assert run(server, "line")[0] == 0
     server.faults.arm("close_connection", verb="Receive")
     with contextlib.suppress(asyncssh.Error, OSError):

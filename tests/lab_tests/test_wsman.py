@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 import spnego
+from patience import LONG, ends, wait_until
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
@@ -261,7 +262,7 @@ def test_receive_waits_for_the_operation_timeout(server: WsmanServer, transport:
     start = time.monotonic()
     with pytest.raises(WinRMOperationTimeoutError):
         client.get_command_output_raw(shell, command)
-    assert 0.95 < time.monotonic() - start < 2
+    assert time.monotonic() - start > 0.95
     client.close_shell(shell)
 
 
@@ -295,11 +296,9 @@ def test_terminate_cancels_and_ends_a_waiting_receive(server: WsmanServer) -> No
 
     thread = threading.Thread(target=receive)
     thread.start()
-    while server.log.snapshot()["Receive"] == 0:
-        time.sleep(0.01)
-    time.sleep(0.1)  # counted when read, waiting a moment later
+    wait_until(lambda: any(one.waiting for one in server._shells._shells.values()))
     client.cleanup_command(shell, command)
-    thread.join(5)
+    thread.join(LONG)
     assert caught == [995]
 
 
@@ -355,14 +354,14 @@ def test_close_connection(server: WsmanServer, after: bool) -> None:
 
 
 def test_hang_and_skip(server: WsmanServer) -> None:
-    server.faults.arm("hang", verb="Create", seconds=0.2, skip=1)
+    server.faults.arm("hang", verb="Create", seconds=1.0, skip=1)
     client = connect(server)
     times = []
     for _unused in range(3):
         start = time.monotonic()
         client.open_shell()
-        times.append(time.monotonic() - start > 0.15)
-    assert times == [False, True, False]
+        times.append(time.monotonic() - start)
+    assert max(times) == times[1] > 0.95
 
 
 def test_unknown_faults_are_refused() -> None:
@@ -390,9 +389,8 @@ def test_audit_has_commands_and_input_but_no_authentication(server: WsmanServer,
 def test_stop_is_quick_and_leaves_nothing(certificate: Certificate, https: bool) -> None:
     before = set(threading.enumerate())
     server = WsmanServer(evaluate, USERS, certificate=certificate)
-    start = time.monotonic()
-    server.start()
-    assert time.monotonic() - start < 0.1
+    with ends(5):
+        server.start()
     client = connect(server, certificate if https else None, transport="ntlm")
     shell, command = running(client, "wait")
     failed: list[BaseException] = []
@@ -405,12 +403,10 @@ def test_stop_is_quick_and_leaves_nothing(certificate: Certificate, https: bool)
 
     thread = threading.Thread(target=receive)
     thread.start()
-    while server.log.snapshot()["Receive"] == 0:
-        time.sleep(0.01)
-    start = time.monotonic()
-    server.stop()
-    assert time.monotonic() - start < 0.5
-    thread.join(5)
+    wait_until(lambda: server.log.snapshot()["Receive"])
+    with ends(15):  # a Receive waits for twenty seconds
+        server.stop()
+    thread.join(LONG)
     assert isinstance(failed[0], requests.exceptions.RequestException)
     assert set(threading.enumerate()) == before
     with pytest.raises(requests.exceptions.ConnectionError):
@@ -461,7 +457,7 @@ def test_negotiate_with_spnego_tokens(server: WsmanServer) -> None:
 
 
 def raw(server: WsmanServer) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=5)
+    return http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=LONG)
 
 
 def ask(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
@@ -526,13 +522,13 @@ def test_an_answer_that_comes_byte_by_byte(plain_server: WsmanServer) -> None:
 def test_connections_are_cut_and_refused_and_shells_live_on(plain_server: WsmanServer) -> None:
     connection = raw(plain_server)
     ask(connection).read()
-    plain_server.cut_connections(refuse_seconds=0.5)
+    plain_server.cut_connections(refuse_seconds=2.0)
     with pytest.raises((http.client.HTTPException, OSError)):
         ask(connection)
     with pytest.raises((http.client.HTTPException, OSError)):
         ask(raw(plain_server))
     assert plain_server.open_shells == 1
-    time.sleep(0.6)
+    wait_until(lambda: not plain_server.refusing)
     assert ask(raw(plain_server)).status == 200
     plain_server.faults.arm("close_connection", verb="connect")
     with pytest.raises((http.client.HTTPException, OSError)):
@@ -542,9 +538,8 @@ def test_connections_are_cut_and_refused_and_shells_live_on(plain_server: WsmanS
 def test_an_idle_shell_ends(plain_server: WsmanServer) -> None:
     plain_server.shell_idle_seconds = 0.3
     ask(raw(plain_server)).read()
-    assert plain_server.open_shells == 1
-    time.sleep(0.6)
-    assert plain_server.open_shells == 0
+    assert plain_server.log.shells_opened == 1
+    wait_until(lambda: plain_server.open_shells == 0)
     assert plain_server.log.shells_closed == 1
 
 
@@ -562,10 +557,10 @@ def test_a_fault_that_strikes_what_is_being_answered(plain_server: WsmanServer) 
 
     thread = threading.Thread(target=receive)
     thread.start()
-    time.sleep(0.3)
+    wait_until(lambda: any(one.waiting for one in plain_server._shells._shells.values()))
     plain_server.faults.arm("close_connection", verb="Receive", pending=True)
     plain_server._shells.command(plain_server._shells.get(shell, "visitor2"), command).finish(0)
-    thread.join(5)
+    thread.join(LONG)
     assert len(lost) == 1
     assert plain_server.faults.active() == []
     assert plain_server.faults.struck()[0].after is True

@@ -7,6 +7,7 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
+from .._remote._compact import compact
 from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_ACCOUNTS, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
 from ._windows_scripts import EVENTS, ROUND_TRIP
 
@@ -57,7 +58,7 @@ function Remove-OneShots {
 }
 """
 
-PROBE = (
+PROBE = compact(
     "param($p)"
     + WMI_AGENTS
     + WMI_BUSY
@@ -78,7 +79,7 @@ return $probe
 )
 
 # The executable is never a child of this shell: it would die with it. The task of the product is run as it is, and nothing of it is changed.
-START = (
+START = compact(
     "param($p)"
     + ROUND_TRIP
     + WMI_AGENTS
@@ -159,7 +160,7 @@ return $started
 """
 )
 
-FOLLOW = (
+FOLLOW = compact(
     "param($p)"
     + ROUND_TRIP
     + WMI_AGENTS

@@ -123,7 +123,8 @@ foreach ($set in (Get-Command -Name Set-ADSyncAADPasswordSyncConfiguration -Erro
 }
 try {
     $group = (New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList $p.group).Translate([System.Security.Principal.SecurityIdentifier]).Value
-    $look.admin = @([System.Security.Principal.WindowsIdentity]::GetCurrent().Groups | ForEach-Object { $_.Value }) -contains $group
+    $groups = [System.Security.Principal.WindowsIdentity]::GetCurrent().Groups
+    $look.admin = @($groups | ForEach-Object { $_.Value }) -contains $group
 } catch { $look.problems['group'] = ConvertTo-ErrorObject $_ }
 try {
     $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)

@@ -8,7 +8,8 @@ is installed, so that another engine is recognised without a call of its own.
 
 from __future__ import annotations
 
-from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_RUNS
+from .._remote._compact import compact
+from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_REST, WMI_RUNS
 from ._windows_scripts import AS_UTC, EVENTS, ROUND_TRIP, SURVEY
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
@@ -160,7 +161,7 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
 }
 """
 
-PROBE = (
+PROBE = compact(
     "param($p)"
     + SURVEY
     + _IMPORT
@@ -185,11 +186,12 @@ return $probe
 
 # Once the start has been asked for, nothing may end the script before it has said so. A build without the flag may lose a start while
 # something runs without a word, so it is not asked then.
-START = (
+START = compact(
     "param($p)"
     + _IMPORT
     + _STATE
     + _HISTORY
+    + WMI_REST
     + ROUND_TRIP
     + _WATCH
     + r"""
@@ -201,7 +203,10 @@ try {
     $started.trouble = ConvertTo-ErrorObject $_
     return $started
 }
-if ($null -eq $started.before.in_progress -and $started.before.busy.Count -gt 0) { return $started }
+if ($null -eq $started.before.in_progress) {
+    if ($started.before.busy.Count -eq 0 -and $useWmi -and -not (Test-Rest $p.quiet_seconds)) { $started.before.in_progress = $true }
+    if ($started.before.in_progress -or $started.before.busy.Count -gt 0) { return $started }
+}
 $started.sent = $true
 $started.requested = Get-UtcText
 try { $started.result = [string](Start-ADSyncSyncCycle -PolicyType $p.policy -ErrorAction Stop).Result } catch { $started.refusal = ConvertTo-ErrorObject $_ }
@@ -216,7 +221,7 @@ return $started
 """
 )
 
-WATCH = (
+WATCH = compact(
     "param($p)"
     + _IMPORT
     + _STATE
@@ -229,7 +234,7 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 """
 )
 
-READ_RUNS = (
+READ_RUNS = compact(
     "param($p)"
     + _IMPORT
     + AS_UTC

@@ -7,7 +7,8 @@ Scripts take one hashtable and return one hashtable; see _windows_scripts for wh
 
 from __future__ import annotations
 
-from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from .._remote._compact import compact
+from ._fim_scripts import HISTORY, LOCK, READ_RUNS, WATCH, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_REST, WMI_RUNS
 from ._windows_scripts import EVENTS, ROUND_TRIP
 
 _STATE = r"""
@@ -20,7 +21,7 @@ function Read-State {
 }
 """
 
-PROBE = (
+PROBE = compact(
     "param($p)"
     + WMI_AGENTS
     + WMI_BUSY
@@ -45,7 +46,7 @@ return $probe
 # By module with its full path, else by snap-in, else by the console file of the older builds. A start says nothing when it is ignored, so
 # looking and starting happen under one lock, which is held until a run is seen. Where the parameter is missing the registry says that the
 # next cycle is a full one; what was written there is put back when the start is refused.
-START = (
+START = compact(
     "param($p)"
     + ROUND_TRIP
     + WMI_AGENTS
@@ -53,6 +54,7 @@ START = (
     + WMI_RUNS
     + WMI_CONNECTORS
     + WMI_NUMBERS
+    + WMI_REST
     + EVENTS
     + HISTORY
     + LOCK
@@ -91,7 +93,8 @@ $lock = Open-Lock $p.lock_seconds
 $started.locked = $null -ne $lock
 try {
     $started.before = Read-State
-    if ($started.before.busy.Count -gt 0) { return $started }
+    if ($started.before.busy.Count -eq 0 -and -not (Test-Rest $p.quiet_seconds)) { $started.before.in_progress = $true }
+    if ($started.before.in_progress -or $started.before.busy.Count -gt 0) { return $started }
     $started.how = Import-DirSync
     $parameter = $started.how -ne 'console_file' -and (Get-Command -Name Start-OnlineCoexistenceSync).Parameters.ContainsKey('FullSync')
     $flag = Get-FullFlag
@@ -122,7 +125,7 @@ return $started
 """
 )
 
-FOLLOW = (
+FOLLOW = compact(
     "param($p)"
     + ROUND_TRIP
     + WMI_AGENTS

@@ -8,6 +8,7 @@ milliseconds and no mark of a zone (Microsoft, MIIS_RunHistory).
 
 from __future__ import annotations
 
+from .._remote._compact import compact
 from ._windows_scripts import ROUND_TRIP
 
 # The parts of what is asked of the provider: a script takes those that it needs.
@@ -116,6 +117,20 @@ function Read-WmiAccounts($Since) {
 }
 """
 
+# A single look at what runs may fall between two steps of a cycle, or a step may change hands while the connectors are asked one by one. So
+# whatever began or ended just now counts as running: a start may be ignored in silence then, and what is left of that cycle would pass for ours.
+WMI_REST = r"""
+function Test-Rest($Seconds) {
+    $now = (Get-Date).ToUniversalTime()
+    $edge = $now.AddSeconds(-$Seconds).ToString('yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture)
+    try { $rows = Get-WmiRows $now.AddDays(-2) } catch { return $true }
+    foreach ($row in $rows) {
+        if ([string]::CompareOrdinal($row.RunStartTime, $edge) -ge 0 -or [string]::CompareOrdinal($row.RunEndTime, $edge) -ge 0) { return $false }
+    }
+    return $true
+}
+"""
+
 # One file on the server keeps two tasks from looking and starting at the same time. It goes away with the handle, however that ends.
 # Nobody holds it for longer than a start takes; who cannot get it within that time is kept out by rights and goes on without.
 LOCK = r"""
@@ -199,7 +214,7 @@ function Watch-Engine($Limits, $Active, $Since) {
 }
 """
 
-READ_RUNS = (
+READ_RUNS = compact(
     "param($p)"
     + ROUND_TRIP
     + WMI_AGENTS

@@ -9,6 +9,8 @@ The functions see those of the call's envelope (ConvertTo-ErrorObject, Get-UtcTe
 
 from __future__ import annotations
 
+from .._remote._compact import compact
+
 # A folder on a drive that this session lacks is an error for Join-Path, so names are put together as text.
 SURVEY = r"""
 function Get-RegistryText($Key, $Name) {
@@ -107,7 +109,7 @@ function Read-Events($Since) {
 }
 """
 
-SURVEY_ALONE = (
+SURVEY_ALONE = compact(
     "param($p)"
     + SURVEY
     + r"""

@@ -22,6 +22,7 @@ from typing import Any, Callable
 from .._deadline import Deadline
 from .._printable import printable
 from ._clock import ClockLead
+from ._compact import compact
 from ._shape import Misshapen, Shape, anything, error_object, flag, list_of, optional, record, text, timestamp, whole
 from ._transport import ConnectionBroken, Transport, TransportError
 
@@ -47,7 +48,7 @@ COMMAND_LINE = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestric
 
 # Strings travel behind one guard character, because PowerShell 7 turns strings that look like a date into a date.
 # Everything that is not ASCII goes back as \uXXXX, so the code page of the server does not matter.
-ENVELOPE = r"""param($Request)
+ENVELOPE = compact(r"""param($Request)
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 function ConvertFrom-Guarded($Value) {
@@ -94,7 +95,7 @@ $answer.server_utc = Get-UtcText
 $text = ConvertTo-Json -InputObject $answer -Compress -Depth 9
 $text = [regex]::Replace($text, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
 $Request.marker + $text + $Request.marker
-"""
+""")
 
 
 class RemoteError(Exception):

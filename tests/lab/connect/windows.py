@@ -115,6 +115,7 @@ class Windows:
         task = self._find(p)
 
         lifetime = task["lifetime"] = Lifetime()
+        hangs = self._options.tasks_hang
 
         def action() -> None:
             if not self._options.tasks_run:  # for example without the right to log on as a batch job
@@ -122,7 +123,7 @@ class Windows:
                 return
             try:
                 with living(lifetime):
-                    if self._options.tasks_hang:
+                    if hangs:
                         lifetime.wait(_FOR_EVER)
                         require_alive()
                     result = self.run_task(Caller(caller.user, False, caller.groups), str(task["Execute"]), str(task["Argument"]))

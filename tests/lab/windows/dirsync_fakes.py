@@ -89,7 +89,9 @@ class DirSyncFakes(OlderFakes):
         with self.lock(p["lock_seconds"]) as started["locked"]:
             try:
                 started["before"] = self.state()
-                if started["before"]["busy"]:
+                if not started["before"]["busy"] and not self.at_rest(p["quiet_seconds"]):
+                    started["before"]["in_progress"] = True
+                if started["before"]["in_progress"] or started["before"]["busy"]:
                     return started
                 started["how"], found = self._import(p)
                 parameter = started["how"] != "console_file" and "WithoutFullSync" not in found["file"]

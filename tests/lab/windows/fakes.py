@@ -199,8 +199,12 @@ class ConnectFakes(SharedFakes):
         except CmdletError as error:
             started["trouble"] = error_object(error)
             return started
-        if started["before"]["in_progress"] is None and started["before"]["busy"]:
-            return started
+        before = started["before"]
+        if before["in_progress"] is None:
+            if not before["busy"] and self._wmi and not self.at_rest(p["quiet_seconds"]):
+                before["in_progress"] = True
+            if before["in_progress"] or before["busy"]:
+                return started
         started["sent"] = True
         started["requested"] = round_trip(self._clock.now())
         try:

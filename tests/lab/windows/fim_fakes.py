@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 from xml.etree import ElementTree
 
@@ -158,6 +158,16 @@ class SharedFakes:
         for row in self._rows(since):
             numbers[guid(row["MaGuid"])] = max(numbers.get(guid(row["MaGuid"]), 0), int(row["RunNumber"]))
         return numbers
+
+    def at_rest(self, seconds: float) -> bool:
+        """Test-Rest."""
+        now = self._clock.now()
+        edge = f"{now - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        try:
+            rows = self._rows(now - timedelta(days=2))
+        except CmdletError:
+            return True
+        return all(max(row["RunStartTime"], row["RunEndTime"]) < edge for row in rows)
 
     def wmi_runs(self, since: datetime) -> list[dict[str, Any]]:
         """Read-WmiRuns."""

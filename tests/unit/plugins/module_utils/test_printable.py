@@ -46,9 +46,9 @@ def test_long_text_is_cut() -> None:
     assert printable("x" * 300) == "x" * 300
     assert printable("\u202e" * 300, 10) == "\\u202e..."
     assert printable("abcdef", 2) == ".."
-    began = time.monotonic()
+    began = time.process_time()
     printable("\x1b[" * 5_000_000)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1, "what is cut off is not looked at"
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(0, 50))

@@ -8,13 +8,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from patience import ends
 
 from ansible_collections.hybrid.identity.plugins.modules import entra_user
 from lab.certificates import make_authority
@@ -89,7 +89,7 @@ def tenant(tmp_path: Path) -> Iterator[EntraServer]:
         ca_cert=str(certificate.authority_path),
         users=[{"upn": "anna@lab.example", "source_anchor": ANCHOR, "usage_location": "DE", "licenses": ["SPE_E3"]}],
         wait_sleep=0.5,
-        wait_timeout=8,
+        wait_timeout=20,
     )
     yield server
     server.stop()
@@ -126,7 +126,7 @@ def test_nonsense_is_no_missing_licence(tenant: EntraServer, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["missing part", "html"])
 def test_nonsense_is_no_missing_person(tenant: EntraServer, kind: str) -> None:
     tenant.spoil(kind, 1000, path="$batch")
-    result = outcome()
+    result = outcome(wait_timeout=6)
     assert result["failed"] and result["failure_reason"] == "graph_invalid"
 
 
@@ -149,17 +149,15 @@ def test_an_odd_pause_is_no_failure_and_no_storm(tenant: EntraServer, asked: str
 @pytest.mark.parametrize("path", ["oauth2", "$batch"])
 def test_a_dripping_answer_ends_with_the_time(tenant: EntraServer, path: str) -> None:
     tenant.spoil("dripping", 1000, path=path)
-    began = time.monotonic()
-    result = outcome(wait_timeout=1)
+    with ends():
+        result = outcome(wait_timeout=1)
     assert result["failed"] and result["failure_reason"] == "unreachable"
-    assert time.monotonic() - began < 1 + 10
 
 
 def test_endless_pages_end(tenant: EntraServer) -> None:
     tenant.spoil(f"next {tenant.url}/v1.0/subscribedSkus?$skiptoken={{page}}", 10**9, path="subscribedSkus")
-    began = time.monotonic()
-    assert outcome(wait_timeout=3)["failed"]
-    assert time.monotonic() - began < 3 + 10
+    with ends():
+        assert outcome(wait_timeout=3)["failed"]
 
 
 def test_a_licence_is_ready_when_a_later_read_shows_it(tenant: EntraServer) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import ends, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
@@ -154,6 +155,7 @@ def test_four_batches_are_in_flight(cloud: Any) -> None:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
+        wait_until(lambda: most[0] >= 4)
         time.sleep(0.02)
         with lock:
             now[0] -= 1
@@ -276,12 +278,10 @@ def test_a_sign_in_that_is_not_accepted_is_told_at_once(cloud: Any) -> None:
 @pytest.mark.parametrize("what", ["oauth2", "organization"])
 def test_one_byte_per_second_is_ended_by_the_deadline(cloud: Any, what: str) -> None:
     cloud.server.spoil("dripping", 10_000, path=what)
-    began = time.monotonic()
     client = GraphClient(read_graph_options(cloud.options(), {}), Deadline(1.5))
-    with pytest.raises(HybridIdentityError) as caught:
+    with ends(), pytest.raises(HybridIdentityError) as caught:
         client.call(ME, "testing")
     assert caught.value.reason == "unreachable" and "in time" in caught.value.message
-    assert time.monotonic() - began < 4
 
 
 def test_pages_without_end_are_ended(cloud: Any) -> None:
@@ -293,11 +293,9 @@ def test_pages_without_end_are_ended(cloud: Any) -> None:
 
 def test_pages_without_end_are_ended_by_the_deadline_too(cloud: Any) -> None:
     cloud.server.spoil(f"next {cloud.server.url}/v1.0/subscribedSkus?$skiptoken={{page}}", 10**9, path="subscribedSkus")
-    began = time.monotonic()
     client = GraphClient(read_graph_options(cloud.options(), {}), Deadline(0.5))
-    with pytest.raises(HybridIdentityError):
+    with ends(), pytest.raises(HybridIdentityError):
         client.read("/subscribedSkus", "reading")
-    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from patience import LONG, ends
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
@@ -500,8 +501,8 @@ def real(cloud: Any, seconds: float, *items: dict[str, Any]) -> tuple[Any, float
 def test_one_byte_per_second_is_ended_within_the_time(cloud: Any, path: str, skip: int) -> None:
     item = person("anna", cloud.arrive("anna"))
     cloud.server.spoil("dripping", 10_000, path=path, skip=skip)
-    result, seconds = real(cloud, 0.5, item)
-    assert seconds < 0.5 + 1 + 2
+    with ends():
+        result, _seconds = real(cloud, 3.0 if skip else 0.5, item)
     assert CLOSING_TIME + 2 < 10
     if path == "$batch" and skip:
         assert result["failed"] and result["failure_reason"] == "unreachable"
@@ -613,8 +614,8 @@ def test_one_lasting_refusal_does_not_hold_up_the_others(cloud: Any) -> None:
 def test_a_licence_that_reads_do_not_show_yet_is_awaited_and_not_assigned_again(cloud: Any) -> None:
     cloud.server.options.licence_read_lag = 0.5
     item = person("anna", cloud.arrive("anna"))
-    result, seconds = real(cloud, 20, item)
-    assert result["users"][0]["state"] == "ready" and 0.5 < seconds < 10
+    result, seconds = real(cloud, LONG, item)
+    assert result["users"][0]["state"] == "ready" and seconds > 0.5
     assert Counter(writes_of(cloud)) == {"location": 1, "licence": 1}
 
 

