@@ -12,7 +12,7 @@ from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_RUNS
 from ._windows_scripts import AS_UTC, EVENTS, ROUND_TRIP, SURVEY
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
-_IMPORT = r"""
+IMPORT = r"""
 function Import-Engine {
     $image = [string](Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ADSync' -Name ImagePath).ImagePath
     Import-Module -Name (($image.Trim('"') -replace '\\[^\\]*$', '') + '\ADSync\ADSync.psd1')
@@ -163,7 +163,7 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
 PROBE = (
     "param($p)"
     + SURVEY
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _CONNECTORS
     + _HISTORY
@@ -187,7 +187,7 @@ return $probe
 # something runs without a word, so it is not asked then.
 START = (
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _HISTORY
     + ROUND_TRIP
@@ -218,7 +218,7 @@ return $started
 
 WATCH = (
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _HISTORY
     + ROUND_TRIP
@@ -231,7 +231,7 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 
 READ_RUNS = (
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + AS_UTC
     + ROUND_TRIP
     + _CONNECTORS

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .run_history import RunRecord
 
@@ -62,6 +63,8 @@ class ServerRecord:
     cycles: list[CycleTruth] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
     tasks: list[TaskTruth] = field(default_factory=list)
+    #: what Set-ADSyncScheduler was given, each time
+    settings: list[dict[str, Any]] = field(default_factory=list)
     #: (when, what) of every fault and every act of somebody else
     happenings: list[tuple[float, str]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
