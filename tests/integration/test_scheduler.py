@@ -128,7 +128,7 @@ def test_connect_by_the_local_route_and_by_nobody(fake_estate_of: Any) -> None:
     result = procedures.schedule(estate, enabled=False)
     assert (result["failure_reason"], result["changed"], _after(result, "enabled", "suspended")) == (None, True, (False, True))
     assert any("suspended" in warning for warning in result["warnings"])
-    estate.sync.configure(settings_refuse_network_logon=False, suspended=False)
+    estate.sync.configure(settings_refuse_network_logon=False, suspended=False, operators_may_set=False)
     for user in ("svc-sync", "svc-limited"):  # neither is in ADSyncAdmins; one of them may register tasks
         result = procedures.schedule(estate, user, enabled=True)
         assert (result["failure_reason"], result["changed"]) == ("engine_access_denied", False)

@@ -45,7 +45,6 @@ def test_old_connect_has_what_its_build_has(name: str, flag: bool, status: bool,
 def test_old_connect_interval_counts_after_the_next_cycle(make: MakeServer) -> None:
     for name, at_once in (("connect-1.1.105", False), ("connect-1.1.281", True)):
         server = make(name)
-        server.configure(operators_may_write=True)
         server.call(ADMINISTRATOR, "Set-ADSyncScheduler", {"CustomizedSyncCycleInterval": timedelta(hours=2)})
         assert server.call(ADMINISTRATOR, "Get-ADSyncScheduler", {})["CustomizedSyncCycleInterval"] == timedelta(hours=2)
         effective = server.call(ADMINISTRATOR, "Get-ADSyncScheduler", {})["CurrentlyEffectiveSyncCycleInterval"]

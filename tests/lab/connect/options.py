@@ -75,6 +75,7 @@ class ConnectOptions:
     folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
+    operators_may_set: bool = True  # Set-ADSyncScheduler; whether it takes ADSyncAdmins is not known
     settings_refuse_network_logon: bool = False  # Set-ADSyncScheduler; not known of any build
     settings_ignored: bool = False  # Set-ADSyncScheduler says yes and does nothing
     interval_takes_null: bool = True  # False: Set-ADSyncScheduler does not take null for the interval (assumption: one or the other)
@@ -99,7 +100,7 @@ class ConnectOptions:
     custom_groups: bool = False  # set up with groups of other names
     cloud_connectors: int = 1
     missing_cmdlets: tuple[str, ...] = ()  # what the module of this build does not have (only with PowerShell)
-    operators_may_write: bool = False  # whether Set- cmdlets (Set-ADSyncScheduler too) need ADSyncAdmins is not known
+    operators_may_write: bool = False  # whether Set- cmdlets need ADSyncAdmins is not known
     events_readable: bool = True  # False: for nobody
     event_messages_known: bool = True  # False: Message is empty, the words are in the properties
 

@@ -255,7 +255,7 @@ class ConnectServer:
 
     def _set_scheduler(self, caller: Caller, p: dict[str, Any]) -> None:
         """Set-ADSyncScheduler. An interval below the allowed one is taken without a word, and ignored (field reports); null takes it away."""
-        if not caller.is_in("ADSyncAdmins") and not self.options.operators_may_write:
+        if not caller.is_in("ADSyncAdmins") and not self.options.operators_may_set:
             raise refusal("denied", self.options.language, self.options.computer)
         if "CustomizedSyncCycleInterval" in p and p["CustomizedSyncCycleInterval"] is None and not self.options.interval_takes_null:
             raise refusal("no_null", self.options.language)

@@ -11,7 +11,7 @@ function Invoke-ADSync($Cmdlet, $Bound) {
 
 function Get-ADSyncScheduler { [CmdletBinding()] param() Invoke-ADSync $PSCmdlet $PSBoundParameters }
 function Set-ADSyncScheduler {
-    [CmdletBinding()] param($CustomizedSyncCycleInterval, [bool]$SyncCycleEnabled, [ValidateSet('Unspecified', 'Delta', 'Initial')][string]$NextSyncCyclePolicyType, [switch]$Force)
+    [CmdletBinding()] param($CustomizedSyncCycleInterval, [bool]$SyncCycleEnabled, [string]$NextSyncCyclePolicyType, [switch]$Force)
     Invoke-ADSync $PSCmdlet $PSBoundParameters
 }
 function Get-ADSyncConnector { [CmdletBinding()] param([string]$Name, [guid]$Identifier) Invoke-ADSync $PSCmdlet $PSBoundParameters | ForEach-Object { Add-ADSyncParameters $_ } }
