@@ -12,8 +12,8 @@ from .._failure import HybridIdentityError
 from .._printable import printable
 from ._options import DesiredSchedule
 
-#: seconds between two looks at what keeps a change waiting
-PAUSE = 5.0
+#: seconds between the first two looks at what keeps a change waiting; each pause is twice as long as the one before, up to the longest
+PAUSE, LONGEST_PAUSE = 5.0, 30.0
 _WEEK = 7 * 86400
 
 
@@ -24,7 +24,7 @@ class Observed:
     Attributes:
         look: the newest look; first: the one before anything was changed. fresh: nothing was tried since the newest look.
         applied: a change was asked for, and may have been carried out. failure: what went wrong with it. warnings: what it wants said.
-        pending: it may still be carried out.
+        pending: it may still be carried out. waits: pauses so far.
         time_left: in seconds.
     """
 
@@ -36,6 +36,7 @@ class Observed:
     failure: HybridIdentityError | None = None
     warnings: tuple[str, ...] = ()
     pending: bool = False
+    waits: int = 0
 
     @property
     def differs(self) -> bool:
@@ -117,7 +118,7 @@ def _first_change(desired: DesiredSchedule, driver: SchedulerDriver, seen: Obser
         if seen.time_left <= PAUSE:
             words = f"Something ran for {desired.wait_timeout:.0f} s ({names}), and a change would have ended it; nothing was changed."
             return _failed(HybridIdentityError("busy_timeout", words), seen)
-        return Look(PAUSE, f"waiting for the end of what runs ({names})")
+        return Look(min(PAUSE * 2**seen.waits, LONGEST_PAUSE, seen.time_left), f"waiting for the end of what runs ({names})")
     if seen.time_left <= 0:
         return _failed(HybridIdentityError("busy_timeout", "The server was never at rest for long enough; nothing was changed."), seen)
     return Apply(change)

@@ -103,7 +103,7 @@ def _look(driver: SchedulerDriver, shell: RemoteShell, probe: Probe, action: Loo
         words = f"Whether the settings were changed is not known: {failure.message}"
         result = result_keys(seen, Stop(words, True, None, warnings=seen.warnings))
         raise HybridIdentityError(failure.reason, words, remedy=failure.remedy, **result) from error
-    return replace(seen, look=look, first=seen.first or look, fresh=True)
+    return replace(seen, look=look, first=seen.first or look, fresh=True, waits=seen.waits + bool(action.pause))
 
 
 def _apply(driver: SchedulerDriver, shell: RemoteShell, probe: Probe, action: Apply, seen: Observed) -> Observed:

@@ -59,12 +59,12 @@ class TaskTruth:
 class ServerRecord:
     """Everything, oldest first."""
 
+    #: what Set-ADSyncScheduler was given, each time
+    settings: list[dict[str, Any]] = field(default_factory=list)
     starts: list[StartRequest] = field(default_factory=list)
     cycles: list[CycleTruth] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
     tasks: list[TaskTruth] = field(default_factory=list)
-    #: what Set-ADSyncScheduler was given, each time
-    settings: list[dict[str, Any]] = field(default_factory=list)
     #: (when, what) of every fault and every act of somebody else
     happenings: list[tuple[float, str]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -110,7 +110,9 @@ def test_what_cannot_be_changed_keeps_the_rest_from_being_changed() -> None:
 def test_a_change_waits_for_what_runs() -> None:
     action = decide(wanted(interval=600), DIRSYNC, "dirsync", seen(OLD, look={"busy": ("SourceAD",)}))
     assert isinstance(action, Look)
-    assert (action.pause > 0, "SourceAD" in action.words) == (True, True)
+    assert (action.pause, "SourceAD" in action.words) == (5.0, True)
+    pauses = [decide(wanted(interval=600), DIRSYNC, "dirsync", seen(OLD, look={"busy": ("A",)}, waits=waits)) for waits in (1, 2, 9)]
+    assert [one.pause for one in pauses if isinstance(one, Look)] == [10.0, 20.0, 30.0]
     action = decide(wanted(interval=600), DIRSYNC, "dirsync", seen(OLD, look={"busy": ("SourceAD",)}, time_left=1.0))
     assert reason(action) == "busy_timeout"
     assert reason(decide(wanted(interval=600), DIRSYNC, "dirsync", seen(OLD, time_left=0.0))) == "busy_timeout"
