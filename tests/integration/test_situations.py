@@ -31,6 +31,10 @@ _TITLE = "situations: what is met, on an English and on a German server, and the
 _COLUMNS = ["no.", "situation", "server", "verdict", "failure_reason"]
 _CASE = "ansible_collections.hybrid.identity.plugins.module_utils._sync._case"
 _CYCLE = 0.4
+_KEYS = {
+    "changed", "server", "engine", "version", "support", "sync", "runs", "changes", "evidence", "clock_skew", "clock_uncertainty", "ticket",
+    "skip_reason", "failure_reason", "msg",
+}  # fmt: skip
 
 Act = Callable[[Estate, pytest.MonkeyPatch], "dict[str, Any]"]
 
@@ -320,7 +324,7 @@ def test_situation(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    for name, seconds in (("CONFIRM", 0.8), ("IDLE_FOR_CERTAIN", 0.5)):
+    for name, seconds in (("CONFIRM", 0.8), ("IDLE_FOR_CERTAIN", 0.5), ("IDLE_FOR_LEFTOVERS", 0.5)):
         monkeypatch.setattr(f"{_CASE}.{name}", seconds)
     monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", (0.1, 0.2))
     estate = servers(server)
@@ -335,6 +339,7 @@ def test_situation(
     assert (verdict, result["failure_reason"]) == (situation.verdict, situation.reason), result
     assert bool(result.get("failed")) == (situation.reason is not None)
     assert result["msg"].count("\n") == 0
+    assert situation.number == 16 or set(result) >= _KEYS
     left = estate.left_behind()
     assert not any(left[name] for name in ("tasks", "orphans", "task_folders", "folders", "shells"))
     record_property(TABLE_ROW, [_TITLE, _COLUMNS, [f"{situation.number:2}", situation.name, server, verdict, situation.reason or "-"]])

@@ -13,6 +13,7 @@ from .._engines._contract import Engine, Probe
 from .._engines._scheduler_contract import ScheduleChange, SchedulerDriver
 from .._engines._scheduler_drivers import scheduler_of
 from .._failure import HybridIdentityError
+from .._printable import printable
 from .._remote._call import RemoteShell
 from .._remote._failures import CALL_FAILURES, CallFailure, as_failure, failures_named
 from .._sync._trigger import find_engine
@@ -53,7 +54,7 @@ def schedule(
         name, shell = shells[0]
         with failures_named():
             engine, probe = find_engine(shell, params["engine"], _HISTORY_SECONDS)
-        known.update(engine=engine.name, version=probe.version)
+        known.update(engine=engine.name, version=printable(probe.version, 50) if probe.version else None)
         driver = scheduler_of(engine, probe)
         if driver is None:
             raise HybridIdentityError("engine_unsupported", f"The scheduler of the engine {engine.name} cannot be set by this release.")
