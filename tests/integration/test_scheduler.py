@@ -348,6 +348,25 @@ def _held(estate: Estate) -> Iterator[None]:
         yield
 
 
+def test_dirsync_whose_connection_breaks_in_the_middle(fake_estate_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is written, the service stopped, and nobody is there any more: it comes back all the same."""
+    estate = fake_estate_of("dirsync")
+    write, services = estate.sync._verbs["file_write"], estate.sync.windows.services
+
+    def write_and_cut(caller: Any, p: dict[str, Any]) -> Any:
+        estate._break_connection("cut", {})
+        time.sleep(0.3)
+        return write(caller, p)
+
+    monkeypatch.setitem(estate.sync._verbs, "file_write", write_and_cut)
+    result = procedures.schedule(estate, interval=4500)
+    assert (result["failure_reason"], result["changed"]) == ("not_confirmed", True)
+    assert "it may still happen" in result["msg"]
+    _until(lambda: "1:15:0" in _config(estate).decode("utf-16") and estate.sync.options.interval == timedelta(seconds=4500))
+    assert services.is_running("MSOnlineSyncScheduler")
+    assert procedures.schedule(estate, interval=4500)["changed"] is False
+
+
 def test_dirsync_that_cannot_be_set(fake_estate_of: Any) -> None:
     estate = fake_estate_of("dirsync")
     content = _config(estate)
