@@ -30,6 +30,8 @@ _DECIDE = "ansible_collections.hybrid.identity.plugins.module_utils._scheduler._
 _ESTATES: dict[str, dict[str, Any]] = {
     "connect": {"engine": "connect"},
     "connect-1.1.105": {"engine": "connect-1.1.105"},
+    "connect-1.1.380": {"engine": "connect-1.1.380"},
+    "dirsync_legacy": {"engine": "dirsync_legacy"},
     "aadsync": {"engine": "aadsync", "connect": {"task_logon": "service"}},
     "dirsync": {"engine": "dirsync", "connect": {"config_encoding": "utf-16", "language": "de"}},
 }
@@ -84,8 +86,9 @@ def _after(result: dict[str, Any], *names: str) -> tuple[Any, ...]:
     return tuple(result["scheduler"]["after"][name] for name in names)
 
 
-def test_connect_is_set_once_and_predicted_before(estate_of: Any) -> None:
-    estate = estate_of("connect")
+def test_connect_is_set_once_and_predicted_before(estate_of: Any, scripts_with: str) -> None:
+    """PowerShell runs the scripts as 3.0, which an older build's server may have."""
+    estate = estate_of("connect-1.1.380" if scripts_with == "powershell" else "connect")
     wanted = {"enabled": False, "interval": 3600, "next_type": "full"}
     predicted = procedures.schedule(estate, check_mode=True, **wanted)
     assert (predicted["changed"], _after(predicted, *wanted)) == (True, (False, 3600.0, "full"))
@@ -277,6 +280,14 @@ def test_dirsync_sets_its_file_and_restarts_its_service(estate_of: Any) -> None:
     assert procedures.schedule(estate, interval=1800)["changed"] is False
     assert len(restarts) == 1
     assert not any(estate.left_behind()[name] for name in ("tasks", "orphans", "task_folders", "folders", "shells"))
+
+
+def test_dirsync_before_build_6862(fake_estate_of: Any) -> None:
+    estate = fake_estate_of("dirsync_legacy")
+    before = _config(estate)
+    result = procedures.schedule(estate, interval=300)
+    assert (result["engine"], result["changed"], _after(result, "interval")) == ("dirsync_legacy", True, (300.0,))
+    assert _config(estate) == before.replace(b"3:0:0", b"0:5:0"), "with its byte order mark"
 
 
 def test_dirsync_waits_for_a_cycle(fake_estate_of: Any) -> None:
