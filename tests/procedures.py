@@ -21,6 +21,8 @@ from ansible_collections.hybrid.identity.plugins.module_utils._passwords import 
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._options import PASSWORD_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
+from ansible_collections.hybrid.identity.plugins.module_utils._scheduler import _schedule
+from ansible_collections.hybrid.identity.plugins.module_utils._scheduler._options import SCHEDULER_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._sync import _info, _trigger
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS, TRIGGER_OPTIONS
 from lab.estate import ACCOUNTS, Estate
@@ -90,6 +92,26 @@ def passwords(
             [("sync1", shell)],
             {**defaults, **params},
             now=now or datetime.now(timezone.utc),
+            check_mode=check_mode,
+            progress=progress or (lambda line: None),
+        )
+    except HybridIdentityError as error:
+        return error.as_result()
+    finally:
+        shell.close()
+
+
+def schedule(
+    estate: Estate, user: str = "svc-password", *, check_mode: bool = False, progress: Any = None, **params: Any
+) -> dict[str, Any]:
+    """dirsync_scheduler in this process; a failure comes back as its result."""
+    defaults = {name: option.get("default") for name, option in SCHEDULER_OPTIONS.items()}
+    shell = open_shell(estate, user, max(params.get("wait_timeout", 120), 1))
+    try:
+        return _schedule.schedule(
+            [("sync1", shell)],
+            {**defaults, "wait_timeout": 120, **params},
+            now=datetime.now(timezone.utc),
             check_mode=check_mode,
             progress=progress or (lambda line: None),
         )

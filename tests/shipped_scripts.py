@@ -7,9 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
+    _aadsync_scheduler_scripts,
     _aadsync_scripts,
     _adsync_password_scripts,
+    _connect_scheduler_scripts,
     _connect_scripts,
+    _dirsync_scheduler_scripts,
     _dirsync_scripts,
     _windows_scripts,
 )
@@ -27,6 +30,9 @@ SCRIPTS = {
     **{f"connect_{name}": text for name, text in _connect_scripts.SCRIPTS.items()},
     **{f"aadsync_{name}": text for name, text in _aadsync_scripts.SCRIPTS.items()},
     **{f"dirsync_{name}": text for name, text in _dirsync_scripts.SCRIPTS.items()},
+    **{f"connect_scheduler_{name}": text for name, text in _connect_scheduler_scripts.SCRIPTS.items()},
+    **{f"aadsync_scheduler_{name}": text for name, text in _aadsync_scheduler_scripts.SCRIPTS.items()},
+    **{f"dirsync_scheduler_{name}": text for name, text in _dirsync_scheduler_scripts.SCRIPTS.items()},
 }
 
 

@@ -28,6 +28,8 @@ REMEDIES: dict[str, str] = {
     "scheduler_suspended": "Close the configuration wizard (look into disconnected sessions too) or let the upgrade end.",
     "scheduler_disabled": "Somebody switched the scheduler off: ask why, or set O(on_disabled=proceed).",
     "busy_timeout": "Something else keeps the engine busy: look at its operations, or raise O(wait_timeout).",
+    "scheduler_missing": "Repair the installation of the sync engine; this collection registers no task of the product and writes no file of it anew.",
+    "task_password_wanted": "Change the interval in the Task Scheduler of the sync server, where Windows asks for the password of the task's account.",
     "start_rejected": "Read the engine's own words in the result, and the Application event log of the sync server.",
     "not_confirmed": "Look at the Synchronization Service operations; run the task again when the engine is idle.",
     "wait_timeout": "The cycle goes on by itself: run the task again with the same O(since), or raise O(wait_timeout).",

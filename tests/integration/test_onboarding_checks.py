@@ -46,9 +46,20 @@ def estate(running: Estate) -> Iterator[Estate]:
     running.tenant._tenant.skus = skus
 
 
-def onboard(estate: Estate, folder: Path, *arguments: str, playbook: Any = PLAYBOOK, environment: Any = None, **variables: Any) -> Any:
-    """Run the playbook with these variables of the role."""
+def onboard(
+    estate: Estate,
+    folder: Path,
+    *arguments: str,
+    playbook: Any = PLAYBOOK,
+    environment: Any = None,
+    servers: dict[str, Any] | None = None,
+    **variables: Any,
+) -> Any:
+    """Run the playbook with these variables of the role; servers: the group of sync servers, whichever are in it."""
     inventory = estate.inventory()
+    if servers is not None:
+        inventory["sync_servers"]["hosts"] = servers
+        variables.setdefault("onboarding_sync_server", "")
     inventory["all"]["vars"] = {
         "onboarding_initial_password": PASSWORD,
         "onboarding_report_directory": str(folder / "reports"),
@@ -230,8 +241,11 @@ def test_nobody_left_is_a_failure_and_starts_no_cycle(estate: Estate, tmp_path: 
 
 def test_a_fault_of_the_whole_run_stops_also_where_rows_are_skipped(estate: Estate, tmp_path: Path) -> None:
     estate.sync.configure(staging=True)
-    done = onboard(estate, tmp_path, onboarding_csv=write(tmp_path, row("whole.run")), onboarding_on_fault="skip")
-    assert done.returncode != 0 and "staging" in told(done)
+    pair = {name: estate.connection_variables() for name in ("sync1.lab.test", "sync2.lab.test")}
+    done = onboard(estate, tmp_path, onboarding_csv=write(tmp_path, row("whole.run")), onboarding_on_fault="skip", servers=pair)
+    assert done.returncode != 0
+    assert "no_active_server" in told(done)
+    assert "Every sync server is in staging mode (sync1.lab.test, sync2.lab.test)." in told(done)
     assert find(estate, "whole.run@lab.example") is None
     proceeds = onboard(
         estate, tmp_path, onboarding_csv=write(tmp_path, row("whole.run")), onboarding_on_staging="proceed", onboarding_cloud_timeout=1
@@ -341,7 +355,13 @@ def test_text_of_a_survey_several_controllers_and_what_is_handed_on(estate: Esta
 
 
 def test_people_as_text(estate: Estate, tmp_path: Path) -> None:
+    """And of two sync servers the active one is found, although it comes second."""
     people = "- upn: tex.ter@lab.example\n  given_name: Tex\n  surname: Ter\n  employee_id: 0077\n"
-    done = onboard(estate, tmp_path, onboarding_people=people, onboarding_directory_server=f"127.0.0.98, {estate.directory.address}")
+    with Estate(EstateOptions(directory=False, tenant=False, powershell="none", connect={"staging": True})) as passive:
+        servers = {"sync1.lab.test": passive.connection_variables(), "sync2.lab.test": estate.connection_variables()}
+        controllers = f"127.0.0.98, {estate.directory.address}"
+        done = onboard(estate, tmp_path, onboarding_people=people, onboarding_directory_server=controllers, servers=servers)
+        assert passive.sync.cycles == []
     assert done.returncode == 0, done.stdout
+    assert report(tmp_path)["run"]["sync_server"] == "sync2.lab.test"
     assert find(estate, "tex.ter@lab.example", "employeeID").text("employeeID") == "0077"

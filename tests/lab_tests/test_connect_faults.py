@@ -310,3 +310,17 @@ def test_a_scheduled_task_is_stopped(make_server: Callable[..., ConnectServer]) 
     call(server, "Stop-ScheduledTask", **task)
     wait_until(lambda: server.record.tasks[0].ended)
     assert call(server, "Get-ScheduledTaskInfo", **task)["LastTaskResult"] == 0x41306
+
+
+def test_an_interval_below_the_allowed_one_is_taken_and_ignored(make_server: Callable[..., ConnectServer]) -> None:
+    server = make_server()
+    call(server, "Set-ADSyncScheduler", CustomizedSyncCycleInterval=timedelta(minutes=10))
+    shown = call(server, "Get-ADSyncScheduler")
+    assert shown["CustomizedSyncCycleInterval"] == timedelta(minutes=10)
+    assert shown["CurrentlyEffectiveSyncCycleInterval"] == timedelta(minutes=30)
+    call(server, "Set-ADSyncScheduler", CustomizedSyncCycleInterval=None)
+    assert call(server, "Get-ADSyncScheduler")["CustomizedSyncCycleInterval"] is None
+    server.configure(interval_takes_null=False)
+    with pytest.raises(CmdletError, match="null"):
+        call(server, "Set-ADSyncScheduler", CustomizedSyncCycleInterval=None)
+    assert len(server.record.settings) == 2

@@ -46,6 +46,7 @@ def test_old_connect_interval_counts_after_the_next_cycle(make: MakeServer) -> N
     for name, at_once in (("connect-1.1.105", False), ("connect-1.1.281", True)):
         server = make(name)
         server.call(ADMINISTRATOR, "Set-ADSyncScheduler", {"CustomizedSyncCycleInterval": timedelta(hours=2)})
+        assert server.call(ADMINISTRATOR, "Get-ADSyncScheduler", {})["CustomizedSyncCycleInterval"] == timedelta(hours=2)
         effective = server.call(ADMINISTRATOR, "Get-ADSyncScheduler", {})["CurrentlyEffectiveSyncCycleInterval"]
         assert (effective == timedelta(hours=2)) is at_once
         server.start_cycle()

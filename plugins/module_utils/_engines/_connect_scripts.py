@@ -13,7 +13,7 @@ from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_REST, WMI_RUNS
 from ._windows_scripts import AS_UTC, EVENTS, ROUND_TRIP, SURVEY
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
-_IMPORT = r"""
+IMPORT = r"""
 function Import-Engine {
     $image = [string](Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ADSync' -Name ImagePath).ImagePath
     Import-Module -Name (($image.Trim('"') -replace '\\[^\\]*$', '') + '\ADSync\ADSync.psd1')
@@ -164,7 +164,7 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
 PROBE = compact(
     "param($p)"
     + SURVEY
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _CONNECTORS
     + _HISTORY
@@ -188,7 +188,7 @@ return $probe
 # something runs without a word, so it is not asked then.
 START = compact(
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _HISTORY
     + WMI_REST
@@ -223,7 +223,7 @@ return $started
 
 WATCH = compact(
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _HISTORY
     + ROUND_TRIP
@@ -236,7 +236,7 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 
 READ_RUNS = compact(
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + AS_UTC
     + ROUND_TRIP
     + _CONNECTORS

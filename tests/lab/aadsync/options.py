@@ -13,6 +13,7 @@ from lab.fim.options import FimOptions
 class AadSyncOptions(FimOptions):
     """install_folder: any drive. wizard_registered: Azure AD Connect 1.0 has the value WizardPath, AAD Sync has not.
 
+    task_interval: of the task's trigger, ISO 8601; empty for a task without a trigger that repeats.
     task: enabled, disabled or missing; task_visible: everyone or administrators; task_logon: password (changes of the
     definition ask for it) or service. exe_present: DirectorySyncClientCmd.exe lies beside miiserver.exe.
     second_start: what a second DirectorySyncClientCmd.exe does while a cycle runs: exits or waits. assumption: either.
@@ -28,6 +29,7 @@ class AadSyncOptions(FimOptions):
     task: str = "enabled"
     task_visible: str = "everyone"
     task_logon: str = "password"
+    task_interval: str = "PT3H"
     hidden_task_answer: str = "task_missing"
     exe_present: bool = True
     second_start: str = "exits"

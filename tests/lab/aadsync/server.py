@@ -93,7 +93,7 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         """See FimServer."""
         if "exe_present" in names:
             self._install_exe()
-        if names & {"task", "task_visible", "task_logon", "hidden_task_answer"}:
+        if names & {"task", "task_interval", "task_visible", "task_logon", "hidden_task_answer"}:
             self._install_task()
         if "process_creation" in names:
             self._set_process_creation()
@@ -112,7 +112,7 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         tasks.hidden_answer = options.hidden_task_answer
         if options.task == "missing":
             return
-        task = Task("\\", TASK[1:], f"{self.bin_folder}\\{EXE}", "", user=options.run_account, interval="PT3H")
+        task = Task("\\", TASK[1:], f"{self.bin_folder}\\{EXE}", "", user=options.run_account, interval=options.task_interval)
         task.logon_type = LOGON_PASSWORD if options.task_logon == "password" else LOGON_SERVICE
         task.enabled, task.visible, task.next_run = options.task == "enabled", options.task_visible, self.next_start
         tasks.add(task)

@@ -63,6 +63,10 @@ class ConnectOptions:
     scheduler_running: bool = True
     history_refuses_network_logon: bool = True
     connectors_refuse_network_logon: bool = False  # field reports contradict each other
+    operators_may_set: bool = True  # Set-ADSyncScheduler; whether it takes ADSyncAdmins is not known
+    settings_refuse_network_logon: bool = False  # Set-ADSyncScheduler; not known of any build
+    settings_ignored: bool = False  # Set-ADSyncScheduler says yes and does nothing
+    interval_takes_null: bool = True  # False: Set-ADSyncScheduler does not take null for the interval (assumption: one or the other)
     next_start_known: bool = True
     running_has_end_date: bool = True  # a minimum date, as field reports infer; else null
     date_kind: str = "utc"  # of StartDate, EndDate and the next start: utc, unspecified or local; the digits are UTC whatever it says

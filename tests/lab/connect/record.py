@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .run_history import RunRecord
 
@@ -58,6 +59,8 @@ class TaskTruth:
 class ServerRecord:
     """Everything, oldest first."""
 
+    #: what Set-ADSyncScheduler was given, each time
+    settings: list[dict[str, Any]] = field(default_factory=list)
     starts: list[StartRequest] = field(default_factory=list)
     cycles: list[CycleTruth] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)

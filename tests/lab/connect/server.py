@@ -224,6 +224,7 @@ class ConnectServer:
         refused = {
             "Get-ADSyncRunProfileResult": self.options.history_refuses_network_logon,
             "Get-ADSyncConnector": self.options.connectors_refuse_network_logon,
+            "Set-ADSyncScheduler": self.options.settings_refuse_network_logon,
         }
         if (caller.network_logon and refused.get(name)) or self.passwords.refuse_network_logon(caller, name):
             raise refusal("pipe", self.options.language)
@@ -253,14 +254,26 @@ class ConnectServer:
         return {"Parameters": [{"Name": "Microsoft.Synchronize.StagingMode", "Value": str(self.options.staging)}]}
 
     def _set_scheduler(self, caller: Caller, p: dict[str, Any]) -> None:
+        """Set-ADSyncScheduler. An interval below the allowed one is taken without a word, and ignored (field reports); null takes it away."""
+        if not caller.is_in("ADSyncAdmins") and not self.options.operators_may_set:
+            raise refusal("denied", self.options.language, self.options.computer)
+        if "CustomizedSyncCycleInterval" in p and p["CustomizedSyncCycleInterval"] is None and not self.options.interval_takes_null:
+            raise refusal("no_null", self.options.language)
+        self.record.settings.append(dict(p))
+        if self.options.settings_ignored:
+            return
         with self.engine.lock:
             if "SyncCycleEnabled" in p:
                 self.options.enabled = bool(p["SyncCycleEnabled"])
             if "NextSyncCyclePolicyType" in p:
                 self._next_type = str(p["NextSyncCyclePolicyType"])
-            if p.get("CustomizedSyncCycleInterval") is not None:
-                self.change_interval(p["CustomizedSyncCycleInterval"])
+            if "CustomizedSyncCycleInterval" in p:
+                self.take_interval(p["CustomizedSyncCycleInterval"] or timedelta(minutes=30))
         self.events.write(ENGINE, 904, "settings changed")
+
+    def take_interval(self, interval: timedelta) -> None:
+        """Another interval was set: it counts at once since 1.1.281."""
+        self.change_interval(interval)
 
     def _start_cycle(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         full = p.get("PolicyType") == "Initial"

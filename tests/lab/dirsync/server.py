@@ -91,7 +91,10 @@ class DirSyncServer(FimServer[DirSyncOptions]):
         windows.registry.set(_UNINSTALL, "DisplayVersion", self.options.product_version)
         windows.files.add(miis, version=lambda: "4.1.3496.0")  # assumption: FIM's own version, which is not the product's
         windows.files.add(scheduler, version=lambda: self.options.product_version)
-        windows.files.add(self.config_path, _CONFIG.encode(self.options.config_encoding))
+        windows.files.add(
+            self.config_path,
+            _CONFIG.replace("utf-8", self.options.config_encoding.removesuffix("-sig"), 1).encode(self.options.config_encoding),
+        )
         self._register_paths()
         self._register_commands()
 

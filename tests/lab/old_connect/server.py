@@ -101,12 +101,15 @@ class OldConnectServer(ConnectServer):
             raise fim_refusal("unknown", self.options.language, name)
         if name == "Start-ADSyncSyncCycle":
             return self._start(caller, parameters)
-        if name == "Set-ADSyncScheduler" and not self.since("1.1.281") and parameters.get("CustomizedSyncCycleInterval") is not None:
-            # Before 1.1.281 another interval counts after the next cycle (Microsoft, version history).
-            parameters = dict(parameters)
-            self._late_interval = parameters.pop("CustomizedSyncCycleInterval")
         answer = super().call(caller, name, parameters)
         return self._scheduler_of_the_build(answer) if name == "Get-ADSyncScheduler" else answer
+
+    def take_interval(self, interval: timedelta) -> None:
+        """Before 1.1.281 another interval counts after the next cycle (Microsoft, version history)."""
+        if self.since("1.1.281"):
+            super().take_interval(interval)
+        else:
+            self._late_interval = interval
 
     def _commands(self) -> tuple[str, ...]:
         return tuple(
@@ -129,6 +132,8 @@ class OldConnectServer(ConnectServer):
         answer = dict(answer)
         if not self.since("1.1.443"):
             del answer["SyncCycleInProgress"]
+        if self._late_interval is not None:  # assumption: what was set is shown at once, beside what is in force until then
+            answer["CustomizedSyncCycleInterval"] = None if self._late_interval == timedelta(minutes=30) else self._late_interval
         start: datetime | None = answer["NextSyncCycleStartTimeInUTC"]
         if not self.since("1.1.110") and self.options.language != "en" and start is not None and start.day <= 12:
             # "times wrong on non-US date formats" (version history of 1.1.110). assumption: day and month change places.

@@ -167,6 +167,8 @@ def encode(value: Any) -> Any:
 def decode(value: Any) -> Any:
     """A parameter value that a stand-in sent."""
     if isinstance(value, dict):
+        if set(value) == {"#span"}:
+            return timedelta(microseconds=int(value["#span"]) // 10)
         if set(value) == {"#ticks"}:
             return _EPOCH + timedelta(microseconds=int(value["#ticks"]) // 10)
         return {key: decode(item) for key, item in value.items()}

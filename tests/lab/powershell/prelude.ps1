@@ -24,6 +24,7 @@ function ConvertFrom-Estate($Value) {
 
 function ConvertTo-Estate($Value) {
     if ($Value -is [datetime]) { return @{ '#ticks' = $Value.ToUniversalTime().Ticks } }
+    if ($Value -is [timespan]) { return @{ '#span' = $Value.Ticks } }
     if ($Value -is [switch]) { return [bool]$Value }
     if ($Value -is [hashtable]) {
         $table = @{}

@@ -32,6 +32,7 @@ from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
 from .older_fakes import AadSyncFakes
 from .password_fakes import PasswordFakes, Tasks
+from .scheduler_fakes import SchedulerFakes
 
 #: the one account's identifier, the same in the stand-ins
 _SID = "S-1-5-21-1004336348-1177238915-682003330-1104"
@@ -205,6 +206,7 @@ class WindowsHost:
             **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **passwords.by_script,
+            **SchedulerFakes(cmdlet, self._clock).by_script,
         }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")

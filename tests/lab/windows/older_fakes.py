@@ -58,7 +58,7 @@ class OlderFakes(SharedFakes):
             numbers: dict[str, int] = {}
             with contextlib.suppress(CmdletError):
                 numbers = self.wmi_numbers(since)
-            begun = last is not None and bool(_new(last, numbers))
+            begun = last is not None and bool(find_new_runs(last, numbers))
             last = numbers
             elapsed = time.monotonic() - began
             if state["in_progress"] or state["busy"] or begun:
@@ -85,13 +85,8 @@ class OlderFakes(SharedFakes):
     @contextlib.contextmanager
     def lock(self, seconds: float) -> Iterator[bool]:
         """Open-Lock, and giving it back."""
-        lock = _LOCKS.setdefault(self._clock, threading.Lock())
-        held = lock.acquire(timeout=seconds)
-        try:
+        with lock_of(self._clock, seconds) as held:
             yield held
-        finally:
-            if held:
-                lock.release()
 
     def _numbers_before(self) -> dict[str, int] | None:
         try:
@@ -105,7 +100,7 @@ class OlderFakes(SharedFakes):
         since = self._clock.now() - timedelta(days=30)
         deadline = time.monotonic() + limits["confirm_seconds"]
         while time.monotonic() < deadline:
-            if _new(before, self.wmi_numbers(since)):
+            if find_new_runs(before, self.wmi_numbers(since)):
                 return True
             time.sleep(limits["step_ms"] / 1000)
         return False
@@ -131,7 +126,19 @@ class OlderFakes(SharedFakes):
         return answer
 
 
-def _new(before: dict[str, int], now: dict[str, int]) -> list[str]:
+@contextlib.contextmanager
+def lock_of(server: Clock, seconds: float) -> Iterator[bool]:
+    """Open-Lock on a server, and giving it back."""
+    lock = _LOCKS.setdefault(server, threading.Lock())
+    held = lock.acquire(timeout=seconds)
+    try:
+        yield held
+    finally:
+        if held:
+            lock.release()
+
+
+def find_new_runs(before: dict[str, int], now: dict[str, int]) -> list[str]:
     """Find-NewRuns."""
     return [name for name, number in now.items() if number > before.get(name, -1)]
 
