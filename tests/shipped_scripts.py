@@ -9,6 +9,7 @@ from pathlib import Path
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
     _aadsync_scripts,
     _adsync_password_scripts,
+    _connect_object_scripts,
     _connect_scripts,
     _dirsync_scripts,
     _windows_scripts,
@@ -19,12 +20,14 @@ SCRIPTS = {
     "bootstrap": _call.BOOTSTRAP,
     "envelope": _call.ENVELOPE,
     "local_route": _local_route_script.LOCAL_ROUTE,
+    "local_carried": _local_route_script.CARRIED_ALONG,
     "local_runner": _local_route_script.RUNNER,
     "survey": _windows_scripts.SURVEY_ALONE,
     "lasting": _lasting_script.LASTING,
     "lasting_runner": _lasting_script.LASTING_RUNNER,
     **{f"adsync_password_{name}": text for name, text in _adsync_password_scripts.SCRIPTS.items()},
     **{f"connect_{name}": text for name, text in _connect_scripts.SCRIPTS.items()},
+    **{f"objects_{name}": text for name, text in _connect_object_scripts.SCRIPTS.items()},
     **{f"aadsync_{name}": text for name, text in _aadsync_scripts.SCRIPTS.items()},
     **{f"dirsync_{name}": text for name, text in _dirsync_scripts.SCRIPTS.items()},
 }

@@ -12,15 +12,29 @@ from ._fim_scripts import WMI_AGENTS, WMI_BUSY, WMI_RUNS
 from ._windows_scripts import AS_UTC, EVENTS, ROUND_TRIP, SURVEY
 
 # The module lies beside the engine's program; by name it is often not found (it is not on PSModulePath on every build).
-_IMPORT = r"""
+IMPORT = r"""
 function Import-Engine {
     $image = [string](Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ADSync' -Name ImagePath).ImagePath
     Import-Module -Name (($image.Trim('"') -replace '\\[^\\]*$', '') + '\ADSync\ADSync.psd1')
 }
 """
 
-# The flag came with 1.1.443, the run status with 1.1.130; before, the WMI provider says what runs.
-_STATE = (
+# The run status came with 1.1.130; before, the WMI provider says what runs.
+_BUSY_OF_ANY = r"""
+function Read-Busy {
+    if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
+        Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName }
+    } elseif ($useWmi) {
+        try { Read-WmiBusy } catch { $null = $_ }
+    }
+}
+"""
+BUSY = r"""
+function Read-Busy { Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName } }
+"""
+
+# Read-Busy is one of the two above. The flag came with 1.1.443.
+STATE = (
     AS_UTC
     + r"""
 function Read-State {
@@ -37,11 +51,7 @@ function Read-State {
         effective_interval = [double]$scheduler.CurrentlyEffectiveSyncCycleInterval.TotalSeconds
     }
     if ($null -ne $scheduler.SyncCycleInProgress) { $state.in_progress = [bool]$scheduler.SyncCycleInProgress }
-    if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
-        $state.busy = @(Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName })
-    } elseif ($useWmi) {
-        try { $state.busy = @(Read-WmiBusy) } catch { $null = $_ }
-    }
+    $state.busy = @(Read-Busy)
     $state.at = Get-UtcText
     return $state
 }
@@ -89,7 +99,8 @@ function Read-Runs($Since) {
 }
 """
 
-# Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer.
+# Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer. A plain denial is one for every
+# logon; what else refuses the runs may be the network logon, and then the local route is gone on, if the call carries the means along.
 _HISTORY = (
     _RUNS
     + WMI_AGENTS
@@ -99,11 +110,17 @@ _HISTORY = (
     + r"""
 $eventProviders = 'ADSync', 'Directory Synchronization'
 $useWmi = [bool]$p.wmi
+$begun = [System.Diagnostics.Stopwatch]::StartNew()
+function Test-Denied($Problem) { return @($Problem.causes | Where-Object { $_.hresult -eq -2147024891 }).Count -gt 0 }
 function Read-History($Since) {
     $history = @{ at = Get-UtcText; source = 'run_history'; runs = $null; events = $null; runs_error = $null; events_error = $null }
     if ($useWmi) { try { $history.runs = @(Read-WmiRuns $Since); $history.source = 'wmi' } catch { $history.wmi_error = ConvertTo-ErrorObject $_ } }
     if ($null -eq $history.runs) { try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ } }
     try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
+    if ($p.local -and $null -ne $history.runs_error -and -not (Test-Denied $history.runs_error)) {
+        $parameters = @{ since = '~' + $Since.ToUniversalTime().AddSeconds(-2).ToString('o') }
+        $history.local = @(& ([ScriptBlock]::Create($p.local.code)) $p.local $parameters $begun.Elapsed.TotalSeconds)[-1]
+    }
     return $history
 }
 """
@@ -112,7 +129,8 @@ function Read-History($Since) {
 # Returns when the engine is idle after it was active, when what was awaited did not begin or the next start moved, or when the slice is over.
 # A connector that runs by hand is activity, and no cycle. Without a flag an idle engine may be between two steps: there a rest has to last,
 # and what the history says of it is read at the end of the slice too. A look that fails ends it, and what was seen before
-# is told all the same.
+# is told all the same. The longer it takes, the less it matters when the end is noticed: a look follows the one before after a twentieth of
+# the time so far, a quarter of a second at least, and what was asked for at most.
 _WATCH = r"""
 function Watch-Engine($Limits, $Active, $NextStart, $Since) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
@@ -154,7 +172,7 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
             if (-not $flagged -and $null -ne $idle) { $seen.history = Read-History (ConvertFrom-RoundTrip $Since) }
             break
         }
-        Start-Sleep -Milliseconds $Limits.step_ms
+        Start-Sleep -Milliseconds ([math]::Min($Limits.step_ms, [math]::Max(250, $watch.ElapsedMilliseconds / 20)))
     }
     return $seen
 }
@@ -163,8 +181,9 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
 PROBE = (
     "param($p)"
     + SURVEY
-    + _IMPORT
-    + _STATE
+    + IMPORT
+    + _BUSY_OF_ANY
+    + STATE
     + _CONNECTORS
     + _HISTORY
     + r"""
@@ -178,6 +197,9 @@ try { $probe.state = Read-State } catch { $probe.problems['scheduler'] = Convert
 try {
     $probe.connectors = @(Read-Connectors)
 } catch { $probe.problems['connectors'] = ConvertTo-ErrorObject $_ }
+$ready = $probe.state.enabled -and -not $probe.state.suspended -and -not $probe.state.staging
+$runs = $probe.state.in_progress -or $probe.state.busy.Count -gt 0
+if ($p.local_when -ne 'always' -and (-not $ready -or ($runs -and $p.local_when -eq 'idle'))) { $p.local = $null }
 $probe.history = Read-History ((Get-Date).ToUniversalTime().AddSeconds(-$p.history_seconds))
 return $probe
 """
@@ -187,8 +209,9 @@ return $probe
 # something runs without a word, so it is not asked then.
 START = (
     "param($p)"
-    + _IMPORT
-    + _STATE
+    + IMPORT
+    + _BUSY_OF_ANY
+    + STATE
     + _HISTORY
     + ROUND_TRIP
     + _WATCH
@@ -218,8 +241,9 @@ return $started
 
 WATCH = (
     "param($p)"
-    + _IMPORT
-    + _STATE
+    + IMPORT
+    + _BUSY_OF_ANY
+    + STATE
     + _HISTORY
     + ROUND_TRIP
     + _WATCH
@@ -231,7 +255,7 @@ return Watch-Engine $p $p.active $p.next_start $p.since
 
 READ_RUNS = (
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + AS_UTC
     + ROUND_TRIP
     + _CONNECTORS

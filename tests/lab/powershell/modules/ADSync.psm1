@@ -10,6 +10,10 @@ function Invoke-ADSync($Cmdlet, $Bound) {
 }
 
 function Get-ADSyncScheduler { [CmdletBinding()] param() Invoke-ADSync $PSCmdlet $PSBoundParameters }
+function Set-ADSyncScheduler {
+    [CmdletBinding()] param($CustomizedSyncCycleInterval, [bool]$SyncCycleEnabled, [string]$NextSyncCyclePolicyType, [switch]$Force)
+    Invoke-ADSync $PSCmdlet $PSBoundParameters
+}
 function Get-ADSyncConnector { [CmdletBinding()] param([string]$Name, [guid]$Identifier) Invoke-ADSync $PSCmdlet $PSBoundParameters | ForEach-Object { Add-ADSyncParameters $_ } }
 
 # GlobalParameters is a keyed collection: Remove takes a name, and a second item of a name is refused.
