@@ -6,7 +6,7 @@
 # make lint    the checks alone
 # make lab     the simulated estate in the foreground, with its inventory
 # make soak    hundreds of runs against faults of all kinds, then killed onboardings; SOAK_SEED= SOAK_RUNS= (1 tells the whole story) SOAK_KILLS=
-# make bench   ratios against the plain way, one line each; BENCH_PEOPLE= and BENCH_ROUNDS= make it shorter
+# make bench   ratios against the plain way, one line each; BENCH_PEOPLE= BENCH_ROUNDS= BENCH_SERVERS= make it shorter, BENCH_ONLY= takes parts, SPAWN_MS= models starts of processes
 # make matrix  the tests with ansible-core 2.16 and newer, as far as this machine has the Pythons for them
 # make clean   take away what the other targets made
 
@@ -44,7 +44,7 @@ soak:
 
 bench:
 	@tools/prepare.sh test
-	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench $(if $(SPAWN_MS),--spawn-ms $(SPAWN_MS))
 
 matrix:
 	@tools/prepare.sh test

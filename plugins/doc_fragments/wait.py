@@ -22,8 +22,8 @@ options:
     default: 1800
   wait_sleep:
     description:
-      - Seconds between two looks at the engine. The looks are made on the server, in long polls of about 20 seconds, so
-        a short time costs no requests. At most 10 seconds.
+      - Seconds between two looks at the engine at most. The looks are made on the server, in long polls of about 20 seconds, so
+        a short time costs no requests. What has begun a short while ago is looked at more often, four times a second at first. At most 10 seconds.
     type: float
     default: 1.0
 """

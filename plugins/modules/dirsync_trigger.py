@@ -28,7 +28,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Reads everything, starts nothing, and predicts whether a cycle would be started.
+    description: Reads everything, starts nothing, and predicts whether a cycle would be started, or objects be synchronised.
   diff_mode:
     support: full
   idempotent:
@@ -36,6 +36,7 @@ attributes:
     details:
       - With a fixed O(since) or with O(max_age) a second run finds the moment covered and changes nothing.
       - Without both the moment is the start of the task itself, so every run asks for a new cycle.
+      - With O(objects) every run synchronises them; where the engine finds nothing to do for any of them, nothing has changed.
 options:
   type:
     description:
@@ -55,6 +56,19 @@ options:
     description:
       - Instead of O(since), how old (in seconds) the last covering cycle may be.
     type: int
+  objects:
+    description:
+      - Distinguished names of single objects. Instead of a cycle, exactly these are synchronised from Active Directory to Entra ID, which takes
+        seconds where a cycle takes minutes. They are added and updated, never deleted.
+      - The engine has to be V(connect), 1.6.4 or later. Meanwhile its scheduler is off; afterwards it is as it was. A scheduler that was off
+        already is refused, or stays off with O(on_disabled=proceed). A server in staging mode refuses.
+      - The work runs in a task on the server that outlives the connection. Where that is cut, this task looks afterwards what became of the
+        scheduler, and whatever dies, the next dirsync_trigger switches on what was left off.
+      - Microsoft means it for single cases and throttles it. The task then waits five minutes, if O(wait_timeout) allows that; else what is left
+        is RV(failure_reason=too_soon). For many people a cycle is the better way.
+      - Excludes O(since), O(max_age), O(ticket), O(type=full) and O(wait=false). O(min_interval) is about cycles and does not count here.
+    type: list
+    elements: str
   ticket:
     description:
       - The key RV(ticket) of an earlier result, to follow that very start to its end and judge it. Nothing is started.
@@ -68,7 +82,7 @@ options:
     default: 0
   fail_on:
     description:
-      - Which results of the runs make the task fail. V(stopped) - a run could not do its work. V(errors) - also when
+      - Which results of the runs, or of O(objects), make the task fail. V(stopped) - a run could not do its work. V(errors) - also when
         single objects had errors. V(never) - results are only reported.
     type: str
     default: stopped
@@ -134,6 +148,11 @@ EXAMPLES = r"""
 - name: Follow them to their end
   hybrid.identity.dirsync_trigger:
     ticket: "{{ started.ticket }}"
+
+- name: One new colleague, without waiting for a cycle
+  hybrid.identity.dirsync_trigger:
+    objects:
+      - CN=Amy Example,OU=Staff,DC=corp,DC=example
 
 - name: After a change of scope, and object errors count
   hybrid.identity.dirsync_trigger:
@@ -209,6 +228,27 @@ sync:
     started_at: "2026-11-24T09:30:01.350Z"
     finished_at: "2026-11-24T09:30:41.070Z"
     duration: 39.72
+objects:
+  description: What came of each of the single objects (O(objects)), in their order; empty where a cycle was asked for.
+  returned: when the engine could be asked
+  type: list
+  elements: dict
+  contains:
+    dn:
+      description: The distinguished name.
+      type: str
+    result:
+      description: The engine's own word - V(success), V(warning), V(failure) or V(skipped) (nothing to do); null where it is not known.
+      type: str
+    steps:
+      description: What the engine did, each with C(name), C(type), C(status) and C(description).
+      type: list
+      elements: dict
+    failure_reason:
+      description:
+        - A stable word for the reason of a failure, else null. V(user_not_in_scope) where the object is filtered, V(too_soon) where the engine
+          throttled it, V(invalid_input) where it is not in the directory any more, V(object_errors) for what else the engine refuses.
+      type: str
 runs:
   description: The runs of the cycle, oldest first; empty where the run history could not be read.
   returned: when the engine could be asked
@@ -250,7 +290,8 @@ changes:
     export: {add: 12, update: 0, delete: 0, failed: 0}
 evidence:
   description:
-    - Where the statements come from - V(scheduler), V(process), V(events), V(run_history) (the module's cmdlet), V(wmi) (the provider of older engines).
+    - Where the statements come from - V(scheduler), V(process), V(events), V(run_history) (the module's cmdlet), V(wmi) (the provider of older engines),
+      V(single_object) (the engine's own summary of an object).
   returned: when the engine could be asked
   type: list
   elements: str

@@ -2,18 +2,20 @@
 # SPDX-FileCopyrightText: hybrid.identity contributors
 """`make bench`: every bar, one line each, and as JSON in tests/output/bench.json; exit code 1 when one is missed.
 
-BENCH_PEOPLE (1000) and BENCH_ROUNDS (3) in the environment make it shorter; BENCH_ONLY takes names of parts, with commas.
+BENCH_PEOPLE (1000), BENCH_ROUNDS (3) and BENCH_SERVERS (50) in the environment make it shorter; BENCH_ONLY takes names of parts, with commas.
+--spawn-ms models the start of a process on a sync server for the parts that have one; without it they run without and with 600.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import accounts, cloud, figures
+from . import accounts, cloud, engines, figures
 from .bars import Bar
 from .demonstration import demonstration
 
@@ -22,6 +24,11 @@ _FILE = Path(__file__).parent.parent / "output" / "bench.json"
 
 def main() -> int:
     """Measure; 0 when every bar is met."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--spawn-ms", type=int, default=None, help="milliseconds that the start of a process takes on a sync server")
+    given = parser.parse_args().spawn_ms
+    spawns = (0, 600) if given is None else (given,)
+    servers = int(os.environ.get("BENCH_SERVERS") or 50)
     number, rounds = int(os.environ.get("BENCH_PEOPLE") or 1000), int(os.environ.get("BENCH_ROUNDS") or 3)
     parts: dict[str, Callable[[], list[Bar]]] = {
         "create": lambda: [accounts.creating(number, rounds)],
@@ -31,8 +38,12 @@ def main() -> int:
         "graph": lambda: cloud.operations(number),
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
-        "cycle": figures.cycle,
+        "short cycle": figures.cycle,
         "lab": lambda: figures.lab(rounds),
+        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(rounds, spawn)],
+        "controller": lambda: [engines.controller(rounds)],
+        "servers": lambda: [figure for spawn in spawns for figure in engines.many_servers(10, spawn, None)],
+        "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
     print("what: ours, reference, ratio (min..max), bar, ok|MISSED", flush=True)

@@ -17,7 +17,7 @@ import procedures
 import pytest
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
-from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_scripts
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import ENGINES, _connect_scripts
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._remote import _call, _local_route
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
@@ -57,11 +57,28 @@ class _Recorder:
         self._transport.close()
 
 
-class _Replay:
-    """Answers the scripts as recorded, one of them mutated; what was not recorded is a broken connection."""
+def _carried(envelope: dict[str, Any], text: str | None) -> dict[str, Any]:
+    """An answer with what the local route gave, where the recorded one has such a thing; None: it was not gone on."""
+    try:
+        data = envelope["data"]
+        within = data if "history" in data else data["watch"]
+        if "text" not in within["history"]["local"]:
+            return envelope
+        local = None if text is None else {**within["history"]["local"], "text": text}
+        within = {**within, "history": {**within["history"], "local": local}}
+        return {**envelope, "data": within if "history" in data else {**data, "watch": within}}
+    except (KeyError, TypeError):
+        return envelope
 
-    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
-        self._answers = answers
+
+class _Replay:
+    """Answers the scripts as recorded, one of them mutated; what was not recorded is a broken connection.
+
+    carries: calls go on by the local route themselves; else it takes a call of its own.
+    """
+
+    def __init__(self, answers: dict[str, dict[str, Any]], carries: bool = True) -> None:
+        self._answers, self._carries = answers, carries
         self.started = 0
 
     def execute(self, command_line: str, standard_input: bytes, timeout: float) -> Output:
@@ -74,6 +91,11 @@ class _Replay:
             inner = json.loads(request["parameters"]["request"][1:])
             text = inner["marker"] + json.dumps(self._answers.get(inner["script"])) + inner["marker"]
             envelope = {**envelope, "data": {**envelope["data"], "text": text}}
+        errand = request["parameters"].get("local")
+        if errand is not None:
+            marker = errand["marker"][1:]
+            text = marker + json.dumps(self._answers.get(_connect_scripts.READ_RUNS)) + marker
+            envelope = _carried(envelope, text if self._carries else None)
         return Output((request["marker"] + json.dumps(envelope) + request["marker"]).encode("utf-8", errors="replace"), b"", 0)
 
     def close(self) -> None:
@@ -104,6 +126,7 @@ def recorded() -> dict[str, dict[str, Any]]:
         shell.call(
             "watch", _connect_scripts.WATCH, {**limits, "since": since}, shape=lambda value, _where: value, timeout=20, repeatable=False
         )
+        ENGINES[0].read_history(shell, since=datetime(2026, 1, 1, tzinfo=timezone.utc), server_now=estate.sync.clock.now())
         shell.close()
     assert set(recorder.answers) >= {*_connect_scripts.SCRIPTS.values(), LOCAL_ROUTE}
     return recorder.answers
@@ -161,7 +184,7 @@ def test_nothing_but_a_failure_with_a_reason(script: str, recorded: dict[str, di
             answers[_connect_scripts.START] = _accepted_and_running(recorded[_connect_scripts.START])
         if script == "start" and chance.random() < 0.5:
             answers.pop(LOCAL_ROUTE)  # what became of the start is then told by nothing else
-        transport = _Replay(answers)
+        transport = _Replay(answers, carries=script != "local_route" and chance.random() < 0.5)
         result = _run(transport, max_age=chance.choice([None, 3600]))
         reasons.add(result["failure_reason"])
         assert transport.started <= 3
@@ -211,7 +234,8 @@ def test_dirsync_info_neither(script: str, recorded: dict[str, dict[str, Any]]) 
     text = LOCAL_ROUTE if script == "local_route" else _connect_scripts.SCRIPTS[script]
     defaults = {name: option.get("default") for name, option in INFO_OPTIONS.items()}
     for _round in range(MUTATIONS // 5):
-        shell = RemoteShell(_Replay({**recorded, text: _mutate(recorded[text], chance)}), _Ticking())
+        answers = {**recorded, text: _mutate(recorded[text], chance)}
+        shell = RemoteShell(_Replay(answers, carries=script != "local_route" and chance.random() < 0.5), _Ticking())
         try:
             result = _info.inform(shell, defaults, now=datetime.now(timezone.utc))
         except HybridIdentityError as error:

@@ -41,7 +41,7 @@ _KNOWN = (
     "Start-OnlineCoexistenceSync",
     "ConvertTo-ErrorObject", "Get-UtcText", "Get-ADSyncAADPasswordSyncConfiguration", "Set-ADSyncAADPasswordSyncConfiguration",
     "Add-ADSyncConnector", "Get-ADSyncPartitionPasswordSyncState", "Get-ADSyncAADCompanyFeature", "Get-ADSyncGlobalSettings",
-    "Get-ADSyncCSObject", "Set-ADSyncScheduler",
+    "Get-ADSyncCSObject", "Set-ADSyncScheduler", "Invoke-ADSyncSingleObjectSync",
 )  # fmt: skip
 
 

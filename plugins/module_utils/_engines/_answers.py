@@ -8,6 +8,7 @@ from typing import Any, Sequence
 
 from .._remote._call import RemoteError
 from .._remote._failures import access_is_denied
+from .._remote._local_route import ERRAND_ANSWER
 from .._remote._shape import end, error_object, flag, list_of, optional, record, table_of, text, timestamp, whole
 from ._contract import Connector, DirSyncFolder, Events, History, Run, Survey
 from ._run_details import object_errors, step_counts
@@ -42,6 +43,7 @@ HISTORY = record(
     events=optional(_EVENTS),
     events_error=optional(error_object),
     connectors=optional(CONNECTORS),
+    local=ERRAND_ANSWER,
 )
 RUNS_ANSWER = record(at=timestamp, runs=RUNS, connectors=CONNECTORS, problem=optional(error_object))
 SURVEY = record(

@@ -20,8 +20,22 @@ function Import-Engine {
 }
 """
 
-# The flag came with 1.1.443, the run status with 1.1.130; before, the WMI provider says what runs.
-_STATE = (
+# The run status came with 1.1.130; before, the WMI provider says what runs.
+_BUSY_OF_ANY = r"""
+function Read-Busy {
+    if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
+        Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName }
+    } elseif ($useWmi) {
+        try { Read-WmiBusy } catch { $null = $_ }
+    }
+}
+"""
+BUSY = r"""
+function Read-Busy { Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName } }
+"""
+
+# Read-Busy is one of the two above. The flag came with 1.1.443.
+STATE = (
     AS_UTC
     + r"""
 function Read-State {
@@ -38,11 +52,7 @@ function Read-State {
         effective_interval = [double]$scheduler.CurrentlyEffectiveSyncCycleInterval.TotalSeconds
     }
     if ($null -ne $scheduler.SyncCycleInProgress) { $state.in_progress = [bool]$scheduler.SyncCycleInProgress }
-    if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
-        $state.busy = @(Get-ADSyncConnectorRunStatus | ForEach-Object { [string]$_.ConnectorName })
-    } elseif ($useWmi) {
-        try { $state.busy = @(Read-WmiBusy) } catch { $null = $_ }
-    }
+    $state.busy = @(Read-Busy)
     $state.at = Get-UtcText
     return $state
 }
@@ -90,7 +100,8 @@ function Read-Runs($Since) {
 }
 """
 
-# Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer.
+# Where the provider is, no logon is kept from the history; the cmdlet is asked where it does not answer. A plain denial is one for every
+# logon; what else refuses the runs may be the network logon, and then the local route is gone on, if the call carries the means along.
 _HISTORY = (
     _RUNS
     + WMI_AGENTS
@@ -100,11 +111,17 @@ _HISTORY = (
     + r"""
 $eventProviders = 'ADSync', 'Directory Synchronization'
 $useWmi = [bool]$p.wmi
+$begun = [System.Diagnostics.Stopwatch]::StartNew()
+function Test-Denied($Problem) { return @($Problem.causes | Where-Object { $_.hresult -eq -2147024891 }).Count -gt 0 }
 function Read-History($Since) {
     $history = @{ at = Get-UtcText; source = 'run_history'; runs = $null; events = $null; runs_error = $null; events_error = $null }
     if ($useWmi) { try { $history.runs = @(Read-WmiRuns $Since); $history.source = 'wmi' } catch { $history.wmi_error = ConvertTo-ErrorObject $_ } }
     if ($null -eq $history.runs) { try { $history.runs = @(Read-Runs $Since) } catch { $history.runs_error = ConvertTo-ErrorObject $_ } }
     try { $history.events = Read-Events $Since } catch { $history.events_error = ConvertTo-ErrorObject $_ }
+    if ($p.local -and $null -ne $history.runs_error -and -not (Test-Denied $history.runs_error)) {
+        $parameters = @{ since = '~' + $Since.ToUniversalTime().AddSeconds(-2).ToString('o') }
+        $history.local = @(& ([ScriptBlock]::Create($p.local.code)) $p.local $parameters $begun.Elapsed.TotalSeconds)[-1]
+    }
     return $history
 }
 """
@@ -113,7 +130,8 @@ function Read-History($Since) {
 # Returns when the engine is idle after it was active, when what was awaited did not begin or the next start moved, or when the slice is over.
 # A connector that runs by hand is activity, and no cycle. Without a flag an idle engine may be between two steps: there a rest has to last,
 # and what the history says of it is read at the end of the slice too. A look that fails ends it, and what was seen before
-# is told all the same.
+# is told all the same. The longer it takes, the less it matters when the end is noticed: a look follows the one before after a twentieth of
+# the time so far, a quarter of a second at least, and what was asked for at most.
 _WATCH = r"""
 function Watch-Engine($Limits, $Active, $NextStart, $Since) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
@@ -155,7 +173,7 @@ function Watch-Engine($Limits, $Active, $NextStart, $Since) {
             if (-not $flagged -and $null -ne $idle) { $seen.history = Read-History (ConvertFrom-RoundTrip $Since) }
             break
         }
-        Start-Sleep -Milliseconds $Limits.step_ms
+        Start-Sleep -Milliseconds ([math]::Min($Limits.step_ms, [math]::Max(250, $watch.ElapsedMilliseconds / 20)))
     }
     return $seen
 }
@@ -165,7 +183,8 @@ PROBE = compact(
     "param($p)"
     + SURVEY
     + IMPORT
-    + _STATE
+    + _BUSY_OF_ANY
+    + STATE
     + _CONNECTORS
     + _HISTORY
     + r"""
@@ -179,6 +198,9 @@ try { $probe.state = Read-State } catch { $probe.problems['scheduler'] = Convert
 try {
     $probe.connectors = @(Read-Connectors)
 } catch { $probe.problems['connectors'] = ConvertTo-ErrorObject $_ }
+$ready = $probe.state.enabled -and -not $probe.state.suspended -and -not $probe.state.staging
+$runs = $probe.state.in_progress -or $probe.state.busy.Count -gt 0
+if ($p.local_when -ne 'always' -and (-not $ready -or ($runs -and $p.local_when -eq 'idle'))) { $p.local = $null }
 $probe.history = Read-History ((Get-Date).ToUniversalTime().AddSeconds(-$p.history_seconds))
 return $probe
 """
@@ -189,7 +211,8 @@ return $probe
 START = compact(
     "param($p)"
     + IMPORT
-    + _STATE
+    + _BUSY_OF_ANY
+    + STATE
     + _HISTORY
     + WMI_REST
     + ROUND_TRIP
@@ -224,7 +247,8 @@ return $started
 WATCH = compact(
     "param($p)"
     + IMPORT
-    + _STATE
+    + _BUSY_OF_ANY
+    + STATE
     + _HISTORY
     + ROUND_TRIP
     + _WATCH

@@ -16,6 +16,8 @@ from .._remote._call import RemoteShell
 from .._remote._clock import ClockLead
 from .._remote._failures import CallFailure
 from .._remote._shape import ServerTime
+from ._engine_state import EngineState as EngineState
+from ._object_contract import ObjectDriver
 
 
 @dataclass(frozen=True)
@@ -71,33 +73,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class EngineState:
-    """A look at the engine at one moment.
-
-    in_progress is None where the engine has no such flag; busy names the connectors that run; next_start is when the
-    engine means to start by itself; intervals are in seconds. enabled, suspended, staging, next_type and intervals are None
-    where the engine has no such thing, or where it cannot be read. source is where the look comes from, as evidence.
-    """
-
-    at: datetime
-    in_progress: bool | None
-    busy: tuple[str, ...]
-    enabled: bool | None
-    suspended: bool | None
-    staging: bool | None
-    next_start: ServerTime | None
-    next_type: str | None
-    allowed_interval: float | None
-    effective_interval: float | None
-    source: str = "scheduler"
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is seen running: a cycle, or a single connector."""
-        return bool(self.in_progress) or bool(self.busy)
-
-
-@dataclass(frozen=True)
 class Events:
     """What the event log says since a moment.
 
@@ -116,6 +91,7 @@ class History:
 
     at: when they were read. local_may_help: the runs were refused in a way that the local route may get round.
     connectors: what the engine has, where the same reading told it. source: where the runs come from, as evidence.
+    local_was_tried: the same call went on by the local route, whatever came of it.
     """
 
     at: datetime
@@ -126,6 +102,7 @@ class History:
     events_problem: str | None
     connectors: tuple[Connector, ...] = ()
     source: str = "run_history"
+    local_was_tried: bool = False
 
 
 @dataclass(frozen=True)
@@ -259,8 +236,8 @@ class Engine(Protocol):
         """Whether it starts cycles by itself in a way that can be read."""
 
     @property
-    def single_object(self) -> bool:
-        """Whether it synchronises single objects."""
+    def objects(self) -> ObjectDriver | None:
+        """What synchronises single objects; None where it cannot."""
 
     @property
     def min_interval(self) -> int:
@@ -277,11 +254,13 @@ class Engine(Protocol):
     def recognises(self, survey: Survey) -> bool:
         """Whether a server with this survey has this engine."""
 
-    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None) -> Probe:
+    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None, local: str = "never") -> Probe:
         """Look at everything, change nothing.
 
         Args:
             survey: what is known of the server; None where nobody has looked at it yet.
+            local: when the same call goes on by the local route where the runs are refused, for an engine that can: never, always,
+                ready (where a cycle may be started), or idle (the same, and nothing runs).
 
         Raises:
             OtherEngine: there is no such engine on this server.
@@ -290,21 +269,27 @@ class Engine(Protocol):
     def lost_start(self, *, full: bool) -> str | None:
         """What a start whose answer was lost may have left on the server, in one sentence."""
 
-    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
+    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool, local: bool = False) -> Started:
         """Start a cycle once and follow it for a slice, or only until it is seen running. Never repeated by the transport.
+
+        Args:
+            local: as in watch.
 
         Raises:
             NotSent: nothing was asked of the engine.
             CallFailure: whether it was asked is not known.
         """
 
-    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+    def watch(
+        self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime, local: bool = False
+    ) -> Watch:
         """Watch until the engine is idle, or for a slice.
 
         Args:
             active: it has been seen running, so that the first idle look is the end. Else what is awaited is a beginning,
                 until the time to confirm is over or the next start is no longer the one that is given here.
             since: how far back the history reaches that is read in the end.
+            local: the same call may go on by the local route where the runs are refused, for an engine that can.
         """
 
     def read_history(self, shell: RemoteShell, *, since: datetime, server_now: datetime) -> History:

@@ -41,7 +41,7 @@ class DirSync:
     name: str = ""
     can_run_full: bool = True
     has_scheduler: bool = True
-    single_object: bool = False
+    objects: None = None
     min_interval: int = 10800
     history_route: str = "local"
     plan: Sequence[Step] = DIRSYNC_CYCLE
@@ -54,7 +54,7 @@ class DirSync:
         """See Engine.recognises."""
         return all(name in survey.services for name in SERVICES) and self.folder_of(survey) is not None
 
-    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None) -> Probe:
+    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None, local: str = "never") -> Probe:
         """See Engine.probe."""
         if survey is None:
             survey, _problems = look_around(shell)
@@ -98,7 +98,7 @@ class DirSync:
             source="wmi",
         )
 
-    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
+    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool, local: bool = False) -> Started:
         """See Engine.start."""
         parameters = {
             **limits(pace),
@@ -151,7 +151,9 @@ class DirSync:
             return ()
         return (f"{_FLAG} was set for this start and could not be put back, so the next cycle is a full one: {RemoteError(error)}",)
 
-    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+    def watch(
+        self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime, local: bool = False
+    ) -> Watch:
         """See Engine.watch."""
         parameters = {**limits(pace), "active": active, "stop_when_active": False, "since": round_trip(since)}
         answer = shell.call("watch", FOLLOW, parameters, shape=_WATCH_ANSWER, timeout=pace.slice + 60, repeatable=True)

@@ -219,7 +219,7 @@ function Watch-Engine($Limits, $Active, $Since) {
             if ($over -and $looks -ge 3 -and ($watch.Elapsed.TotalSeconds - $idle) -ge $Limits.quiet_seconds) { break }
         }
         if ($watch.Elapsed.TotalSeconds -ge $Limits.seconds) { break }
-        Start-Sleep -Milliseconds $Limits.step_ms
+        Start-Sleep -Milliseconds ([math]::Min($Limits.step_ms, [math]::Max(250, $watch.ElapsedMilliseconds / 20)))
     }
     if ($null -ne $idle) { $seen.history = Read-History $Since }
     return $seen

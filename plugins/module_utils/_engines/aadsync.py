@@ -49,7 +49,7 @@ class AadSyncEngine:
     name: str = "aadsync"
     can_run_full: bool = True
     has_scheduler: bool = True
-    single_object: bool = False
+    objects: None = None
     min_interval: int = 10800
     history_route: str = "local"
     plan: Sequence[Step] = SCHEDULER_CYCLE
@@ -58,7 +58,7 @@ class AadSyncEngine:
         """See Engine.recognises."""
         return "ADSync" in survey.services and not has_scheduler(survey)
 
-    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None) -> Probe:
+    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None, local: str = "never") -> Probe:
         """See Engine.probe."""
         if survey is None:
             survey, _problems = look_around(shell)
@@ -119,7 +119,7 @@ class AadSyncEngine:
             )
         return tuple(found)
 
-    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
+    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool, local: bool = False) -> Started:
         """See Engine.start."""
         parameters = {
             **limits(pace),
@@ -159,7 +159,9 @@ class AadSyncEngine:
             full=full,
         )
 
-    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+    def watch(
+        self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime, local: bool = False
+    ) -> Watch:
         """See Engine.watch. The next start says nothing here: the task's own schedule goes on whatever is started besides."""
         parameters = {**limits(pace), "active": active, "stop_when_active": False, "since": round_trip(since)}
         answer = shell.call("watch", FOLLOW, parameters, shape=_WATCH_ANSWER, timeout=pace.slice + 60, repeatable=True)

@@ -19,12 +19,15 @@ from .._failure import HybridIdentityError
 from .._remote._call import AnswerError, RemoteError, RemoteShell
 from .._remote._clock import ClockLead
 from .._remote._failures import access_is_denied, as_failure
+from .._remote._local_route import Errand
 from .._remote._shape import ServerTime
-from ._answers import read_connectors, read_history, read_survey
+from ._answers import read_connectors, read_survey
 from ._connect_answers import PROBE_ANSWER, START_ANSWER, WATCH_ANSWER, read_state
+from ._connect_objects import ConnectObjects
 from ._connect_scripts import PROBE, READ_RUNS, START, WATCH
 from ._contract import History, NotSent, OtherEngine, Pace, Probe, Started, Step, Survey, Watch
-from ._local_history import read_locally
+from ._local_history import read_both, read_locally, runs_errand
+from ._object_contract import ObjectDriver
 from ._pace import limits, round_trip
 from ._plan import SCHEDULER_CYCLE
 from ._retirement import retirement, version_numbers
@@ -35,6 +38,9 @@ _NO_ENDPOINT = "System.ServiceModel.EndpointNotFoundException"
 #: AAD Sync and Azure AD Connect 1.0 have the module ADSync, but no scheduler cmdlets in it (they came with 1.1.105)
 _NO_COMMAND = "System.Management.Automation.CommandNotFoundException"
 _FIRST_WITHOUT_WMI = (1, 4, 18, 0)
+#: brought Invoke-ADSyncSingleObjectSync
+_FIRST_WITH_OBJECTS = (1, 6, 4, 0)
+_OBJECTS = ConnectObjects()
 #: what Import-Module and the registry say when the module is not where it belongs
 _NOT_THERE = (
     "System.IO.FileNotFoundException",
@@ -48,13 +54,13 @@ _REFUSAL = "System.InvalidOperationException"
 
 @dataclass(frozen=True)
 class ConnectEngine:
-    """See Engine. wmi: this server's build has the WMI provider."""
+    """See Engine. wmi: this server's build has the WMI provider. objects: it may have no such cmdlet yet."""
 
     wmi: bool = True
     name: str = "connect"
     can_run_full: bool = True
     has_scheduler: bool = True
-    single_object: bool = False
+    objects: ObjectDriver | None = _OBJECTS
     min_interval: int = 1800
     history_route: str = "local"
     plan: Sequence[Step] = SCHEDULER_CYCLE
@@ -63,9 +69,10 @@ class ConnectEngine:
         """See Engine.recognises."""
         return "ADSync" in survey.services and has_scheduler(survey)
 
-    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None) -> Probe:
+    def probe(self, shell: RemoteShell, *, history_seconds: float, survey: Survey | None = None, local: str = "never") -> Probe:
         """See Engine.probe. Its script makes the survey as well: most servers have this engine, and need one call only."""
-        parameters = {"history_seconds": history_seconds, "wmi": True}
+        errand, carried = _carried(shell, local != "never")
+        parameters = {"history_seconds": history_seconds, "wmi": True, "local_when": local, "local": carried}
         answer = shell.call("probe", PROBE, parameters, shape=PROBE_ANSWER, timeout=90, repeatable=True)
         data = answer.data
         found = read_survey(data["survey"], answer.bits, _module_has_scheduler(data))
@@ -83,16 +90,27 @@ class ConnectEngine:
             services=services_of(found),
             state=read_state(data["state"]) if data["state"] else None,
             connectors=read_connectors(data["connectors"]),
-            history=read_history(data["history"]),
+            history=read_both(data["history"], errand, answer.lead, source="run_history"),
             problems=sentences(data["problems"]),
             blocker=_blocker(found, data["problems"]),
-            driver=replace(self, wmi=numbers is None or numbers < _FIRST_WITHOUT_WMI),
+            driver=replace(
+                self,
+                wmi=numbers is None or numbers < _FIRST_WITHOUT_WMI,
+                objects=None if numbers is not None and numbers < _FIRST_WITH_OBJECTS else self.objects,
+            ),
         )
 
-    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool) -> Started:
+    def start(self, shell: RemoteShell, pace: Pace, *, full: bool, stop_when_active: bool, local: bool = False) -> Started:
         """See Engine.start."""
-        parameters = {"policy": "Initial" if full else "Delta", "stop_when_active": stop_when_active, "wmi": self.wmi, **limits(pace)}
-        answer = shell.call("start", START, parameters, shape=START_ANSWER, timeout=pace.slice + 60, repeatable=False)
+        errand, carried = _carried(shell, local)
+        parameters = {
+            **limits(pace),
+            "policy": "Initial" if full else "Delta",
+            "stop_when_active": stop_when_active,
+            "wmi": self.wmi,
+            "local": carried,
+        }
+        answer = shell.call("start", START, parameters, shape=START_ANSWER, timeout=pace.slice + 120, repeatable=False)
         data = answer.data
         trouble = RemoteError(data["trouble"]) if data["trouble"] else None
         if not data["sent"] and data["before"] is not None and trouble is None:
@@ -117,13 +135,16 @@ class ConnectEngine:
             accepted=refused is None,
             refused=refused,
             before=read_state(data["before"]),
-            watch=_watch(data["watch"], answer.lead) if data["watch"] else None,
+            watch=_watch(data["watch"], errand, answer.lead) if data["watch"] else None,
             trouble=trouble,
             proves_own=data["result"] == "Success",  # a start that nothing answers may have been lost in somebody else's
         )
 
-    def watch(self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime) -> Watch:
+    def watch(
+        self, shell: RemoteShell, pace: Pace, *, active: bool, next_start: ServerTime | None, since: datetime, local: bool = False
+    ) -> Watch:
         """See Engine.watch."""
+        errand, carried = _carried(shell, local)
         parameters = {
             **limits(pace),
             "wmi": self.wmi,
@@ -131,9 +152,10 @@ class ConnectEngine:
             "next_start": next_start.text if next_start else None,
             "stop_when_active": False,
             "since": round_trip(since),
+            "local": carried,
         }
-        answer = shell.call("watch", WATCH, parameters, shape=WATCH_ANSWER, timeout=pace.slice + 60, repeatable=True)
-        return _watch(answer.data, answer.lead)
+        answer = shell.call("watch", WATCH, parameters, shape=WATCH_ANSWER, timeout=pace.slice + 120, repeatable=True)
+        return _watch(answer.data, errand, answer.lead)
 
     def lost_start(self, *, full: bool) -> str | None:
         """See Engine.lost_start."""
@@ -186,13 +208,19 @@ def _scheduler_blocker(error: RemoteError, service: int | None) -> HybridIdentit
     return as_failure(error)
 
 
-def _watch(data: dict[str, Any], lead: ClockLead) -> Watch:
+def _carried(shell: RemoteShell, wanted: bool) -> tuple[Errand | None, dict[str, Any] | None]:
+    """The reading of the runs that a call carries along for the local route, and what its script gets of it."""
+    errand = runs_errand(READ_RUNS) if wanted else None
+    return errand, errand.parameters(shell) if errand is not None else None
+
+
+def _watch(data: dict[str, Any], errand: Errand | None, lead: ClockLead) -> Watch:
     return Watch(
         state=read_state(data["state"]),
         active=data["active"],
         first_active=data["first_active"].at if data["first_active"] else None,
         idle_since=data["idle_since"].at if data["idle_since"] else None,
-        history=read_history(data["history"]),
+        history=read_both(data["history"], errand, lead, source="run_history"),
         trouble=RemoteError(data["trouble"]) if data["trouble"] else None,
         lead=lead,
     )

@@ -265,6 +265,9 @@ class RemoteShell:
         transport: carries the calls; it is closed with this object.
         deadline: bounds every call, whatever else is allowed to it.
         trace: gets one line a call for the highest verbosity; never parameters, never output of a failed call's request.
+
+    Attributes:
+        tag: what the names of everything that its calls leave on the server for a moment have in common, and nobody else's have.
     """
 
     #: pauses in seconds before the repetitions of a call that is safe to repeat
@@ -275,6 +278,7 @@ class RemoteShell:
     def __init__(self, transport: Transport, deadline: Deadline, trace: Callable[[str], None] | None = None) -> None:
         self._transport = transport
         self.deadline = deadline
+        self.tag = secrets.token_hex(4)
         self._trace = trace or (lambda line: None)
 
     def call(self, name: str, script: str, parameters: dict[str, Any], *, shape: Shape, timeout: float, repeatable: bool) -> Answer:

@@ -53,7 +53,7 @@ function Remove-EmptyTaskFolder {
 }
 """
 
-CREATE = r"""
+NEW_FOLDER = r"""
 $mark = 'hybrid.identity ' + $sid
 function New-OwnFolder($Folder) {
     $security = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
@@ -61,6 +61,11 @@ function New-OwnFolder($Folder) {
     $null = (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Folder).Create($security)
     if (-not (Test-OwnFolder $Folder)) { throw (New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'the folder belongs to somebody else') }
 }
+"""
+
+CREATE = (
+    NEW_FOLDER
+    + r"""
 function New-OneShot($Service, $Folder, $Limit) {
     $definition = $Service.NewTask(0)
     $definition.RegistrationInfo.Description = $mark
@@ -77,6 +82,7 @@ function New-OneShot($Service, $Folder, $Limit) {
     return $definition
 }
 """
+)
 
 # What the task runs. It finds its folder by itself, so nothing is formatted into it. Its answer lies there until it has been fetched, or for a
 # minute; then it removes itself, for whoever sent it may be gone.

@@ -14,13 +14,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from .._deadline import Deadline
 from ._call import Answer, AnswerError, NoAnswer, RemoteError, RemoteShell, open_envelope, read_envelope, request_document
-from ._local_route_script import LOCAL_ROUTE, RUNNER
-from ._shape import Shape, flag, optional, record, text, whole
+from ._clock import ClockLead
+from ._local_route_script import CARRIED_ALONG, LOCAL_ROUTE, RUNNER
+from ._shape import Shape, error_object, flag, optional, record, text, whole
 from ._transport import ConnectionBroken, TransportError
 
 #: how old (in hours) a left-over has to be before it is swept: no call lives that long
@@ -29,13 +31,56 @@ _LEFTOVER_HOURS = 1
 _PAUSES = (1.0, 3.0)
 #: seconds of a try that belong to what is around the task: starting PowerShell, registering, removing
 _AROUND = 10.0
+#: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
+LEAST_SECONDS = 3.0
 #: seconds for removing what the tries left, after the last of them has failed
 _CLEANING = 3.0
-_OUTER_SHAPE = record(answered=flag, text=optional(text), state=optional(whole), last_result=optional(whole))
+_OUTER = {"text": optional(text), "state": optional(whole), "last_result": optional(whole)}
+_OUTER_SHAPE = record(answered=flag, **_OUTER)
+#: what a script returns that carried an errand along; nothing where there was no need or no time for it
+ERRAND_ANSWER = optional(record(answered=optional(flag), error=optional(error_object), **_OUTER))
 
 
 class LocalRouteClosed(Exception):
     """The local route cannot be used; the message is one sentence that names what is missing."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A script that another one runs by the local route, where it finds that it has to: that saves the start of a process.
+
+    script: it must be safe to repeat, and its parameters are the other script's affair. shape: what it promises to return.
+    """
+
+    script: str
+    shape: Shape
+    _marker: str = field(default_factory=lambda: "#" + secrets.token_hex(8) + "#")
+
+    def parameters(self, shell: RemoteShell) -> dict[str, Any]:
+        """What the script that carries it gets as one of its own parameters."""
+        return {
+            "code": CARRIED_ALONG,
+            "route": LOCAL_ROUTE,
+            "script": self.script,
+            "runner": RUNNER,
+            "marker": self._marker,
+            "tag": shell.tag,
+            "seconds": shell.deadline.left(),
+            "least": LEAST_SECONDS,
+        }
+
+    def open(self, data: dict[str, Any], lead: ClockLead) -> Answer:
+        """The answer of the script.
+
+        Args:
+            data: of ERRAND_ANSWER. lead: of the call that carried it.
+
+        Raises:
+            LocalRouteClosed, RemoteError, AnswerError: as call_locally does.
+        """
+        if data["error"]:
+            raise _no_task(RemoteError(data["error"]))
+        return _opened(data, self._marker, self.shape, lead)
 
 
 def call_locally(
@@ -69,19 +114,28 @@ def call_locally(
     try:
         outer = route.call(deadline)
     except RemoteError as error:
-        raise LocalRouteClosed(
-            f"the account may not run a one-shot scheduled task on the server ({error.type}, 0x{error.hresult & 0xFFFFFFFF:08X}): "
-            "that takes a local administrator with the right to log on as a batch job"
-        ) from error
+        raise _no_task(error) from error
     except AnswerError as error:
         raise LocalRouteClosed(f"the answer of the scheduled task makes no sense: {error}") from error
-    if not outer.data["answered"]:
-        state, result = outer.data["state"] or 0, outer.data["last_result"] or 0
+    return _opened(outer.data, marker, shape, outer.lead)
+
+
+def _no_task(error: RemoteError) -> LocalRouteClosed:
+    return LocalRouteClosed(
+        f"the account may not run a one-shot scheduled task on the server ({error.type}, 0x{error.hresult & 0xFFFFFFFF:08X}): "
+        "that takes a local administrator with the right to log on as a batch job"
+    )
+
+
+def _opened(outer: dict[str, Any], marker: str, shape: Shape, lead: ClockLead) -> Answer:
+    """The answer that a task left, from what the script says that looked after it."""
+    if not outer["answered"]:
+        state, result = outer["state"] or 0, outer["last_result"] or 0
         raise LocalRouteClosed(f"the scheduled task gave no answer (state {state}, last result 0x{result & 0xFFFFFFFF:08X})")
-    envelope = read_envelope((outer.data["text"] or "").encode("ascii", errors="replace"), marker)
+    envelope = read_envelope((outer["text"] or "").encode("ascii", errors="replace"), marker)
     if envelope is None:
         raise LocalRouteClosed("the answer of the scheduled task could not be read")
-    return open_envelope(envelope, shape, outer.lead)
+    return open_envelope(envelope, shape, lead)
 
 
 class _Route:
@@ -109,9 +163,10 @@ class _Route:
                 raise
 
     def _once(self, request: str, seconds: float, timeout: float) -> Answer:
-        name = f"{self._now:%Y%m%d%H%M%S}-{secrets.token_hex(6)}"
+        name = f"{self._now:%Y%m%d%H%M%S}-{self._shell.tag}{secrets.token_hex(2)}"
         parameters = {
             "name": name,
+            "tag": self._shell.tag,
             "earlier": list(self._earlier),
             "leftover": f"{self._now - timedelta(hours=_LEFTOVER_HOURS):%Y%m%d%H%M%S}",
             "request": request,

@@ -15,8 +15,9 @@ Set-Content -LiteralPath (Join-Path $PSScriptRoot 'answer.partial') -Value $answ
 Rename-Item -LiteralPath (Join-Path $PSScriptRoot 'answer.partial') -NewName 'answer.json'
 """
 
-# Parameters: name - of this try's task and folder; earlier - names of earlier tries of the same call; leftover - names below this one belong
-# to calls that are long over; request, runner - the files; seconds - for the task. An empty request only cleans up.
+# Parameters: name - of this try's task and folder; tag - what the names of all tries of one task of ours have in common; earlier - names of
+# earlier tries of the same call; leftover - names below this one belong to calls that are long over; request, runner - the files; seconds - for
+# the task. An empty request only cleans up.
 # A folder is known as ours by its owner, a task by its description (Windows shows the account of a task in more than one way).
 # Folders are emptied file by file and removed when they are empty: nothing is ever followed, so a link cannot lead out of them.
 # The task scheduler is asked by its COM object: its cmdlets came with Windows Server 2012 only.
@@ -27,7 +28,10 @@ $mark = 'hybrid.identity ' + $sid
 $scheduler = New-Object -ComObject Schedule.Service
 $scheduler.Connect()
 function Get-TaskFolder { try { return $scheduler.GetFolder('\hybrid.identity') } catch { return $null } }
-function Test-Leftover($Name) { return $Name -match '^\d{14}-[0-9a-f]{12}$' -and [string]::CompareOrdinal($Name, [string]$p.leftover) -lt 0 }
+function Test-Leftover($Name) {
+    return $Name -match '^\d{14}-[0-9a-f]{12}$' -and $Name -ne $p.name -and
+        ([string]::CompareOrdinal($Name, [string]$p.leftover) -lt 0 -or ($p.tag -and $Name.Substring(15, 8) -eq $p.tag))
+}
 function Test-Own($Folder) {
     if ([int]([System.IO.File]::GetAttributes($Folder) -band [System.IO.FileAttributes]::ReparsePoint)) { return $false }
     return (Get-Acl -LiteralPath $Folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value -eq $sid
@@ -113,5 +117,26 @@ try {
 } finally {
     foreach ($name in @($p.earlier) + $p.name) { Remove-Try $name }
     Remove-EmptyTaskFolder
+}
+"""
+
+# What a direct call carries along, so that it can go on by the local route in the process that it has: route is the script above. $Request is
+# the one of the envelope that runs the script: the task gets the same envelope. Whatever becomes of it stands in what is returned; nothing is
+# thrown. What has too little time is not begun: a task that is cut off in its middle is left behind. seconds - what is left of the time
+# when the call is sent. The name comes from the server's clock, as the left-overs have to.
+CARRIED_ALONG = r"""param($Errand, $Parameters, $Elapsed)
+$left = [math]::Min([double]$Errand.seconds - $Elapsed, 60)
+if ($left -lt $Errand.least) { return $null }
+try {
+    $question = @{ run = [string]$Request.run; script = [string]$Errand.script; parameters = $Parameters; marker = [string]$Errand.marker }
+    $text = ConvertTo-Json -InputObject $question -Compress -Depth 5
+    $task = @{ tag = $Errand.tag; earlier = @(); request = $text; runner = $Errand.runner }
+    $now = (Get-Date).ToUniversalTime()
+    $task.name = ($now.ToString('o') -replace '\D', '').Substring(0, 14) + '-' + $Errand.tag + [guid]::NewGuid().ToString('N').Substring(0, 4)
+    $task.leftover = ($now.AddHours(-1).ToString('o') -replace '\D', '').Substring(0, 14)
+    $task.seconds = [math]::Max($left - [math]::Min(10, $left / 2), 1)
+    return & ([ScriptBlock]::Create($Errand.route)) $task
+} catch {
+    return @{ error = ConvertTo-ErrorObject $_ }
 }
 """

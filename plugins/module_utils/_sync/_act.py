@@ -107,6 +107,7 @@ class _Actor:
             active=seen.state.active,
             next_start=seen.state.next_start,
             since=look.since or seen.state.at,
+            local=look.local,
         )
         return after_watch(seen, watch)
 
@@ -117,7 +118,9 @@ class _Actor:
         self._tell(f"starting a {self._desired.type} cycle")
         pace = self._pace(start.seconds, start.confirm)
         try:
-            started = self._engine.start(self._shell, pace, full=self._desired.full, stop_when_active=not self._desired.wait)
+            started = self._engine.start(
+                self._shell, pace, full=self._desired.full, stop_when_active=not self._desired.wait, local=start.local
+            )
         except NotSent as error:
             return self._in_trouble(seen, error.cause)
         except CALL_FAILURES as error:

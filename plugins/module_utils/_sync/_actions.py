@@ -14,7 +14,8 @@ class Look:
     """Watch the engine, for `seconds` at most, after a pause.
 
     confirm: for how long something may still begin. awaits: when the cycle of somebody else began whose end is awaited.
-    since: how far back the history reaches that the look brings along. words: what is shown meanwhile.
+    since: how far back the history reaches that the look brings along. local: it may go on by the local route for that.
+    words: what is shown meanwhile.
     """
 
     seconds: float = 20.0
@@ -22,16 +23,21 @@ class Look:
     pause: float = 0.0
     awaits: datetime | None = None
     since: datetime | None = None
+    local: bool = False
     words: str = ""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Start a cycle, after a pause, and watch it for `seconds` at most; confirm: for how long it may take to begin."""
+    """Start a cycle, after a pause, and watch it for `seconds` at most.
+
+    confirm: for how long it may take to begin. local: its runs may be read by the local route where it ends meanwhile.
+    """
 
     pause: float
     seconds: float
     confirm: float
+    local: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from .._failure import HybridIdentityError
+from .._remote._local_route import LEAST_SECONDS
 from ._desired import DesiredCycle
 from ._observed import LOST, Observed, watermark
 from ._preflight import require_ready
@@ -22,8 +23,6 @@ START_SLICE = 24.0
 IDLE_FOR_CERTAIN = 5.0
 #: the same where the history shows a run that goes on: some have been left behind by a service that died
 IDLE_FOR_LEFTOVERS = 15.0
-#: seconds that the local route needs at least; a task that is cut off in its middle is left behind on the server
-LOCAL_SECONDS = 3.0
 #: the longest time between two steps of a cycle that an engine needs
 BETWEEN_STEPS = timedelta(seconds=60)
 DISTANT = datetime(1990, 1, 1, tzinfo=timezone.utc)
@@ -109,9 +108,20 @@ class Case:
         return self.seen.local_open and self.seen.local_helps and not self.seen.read_since_look
 
     @property
+    def local_is_needed(self) -> bool:
+        """Runs are read by the local route only: a call that may need them goes on by it itself, which saves the start of a process."""
+        return self.seen.local_open and self.seen.local_helps
+
+    @property
+    def reads_along(self) -> bool:
+        """The same, and the runs will be of interest when the engine has come to rest."""
+        awaited = self.pending and self.desired.wait
+        return self.local_is_needed and (awaited or self.desired.looks_back or self.desired.min_interval > 0)
+
+    @property
     def has_time_to_read(self) -> bool:
         """The local route would not be cut off in its middle."""
-        return self.seen.time_left >= LOCAL_SECONDS
+        return self.seen.time_left >= LEAST_SECONDS
 
     @property
     def may_read_for_cover(self) -> bool:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Callable
 
 from . import _before, _pending
-from ._actions import Action, Look, Stop
+from ._actions import Action, Look, Start, Stop
 from ._case import AHEAD, REFUSALS, Case
 from ._desired import DesiredCycle
 from ._observed import Observed
@@ -36,7 +36,9 @@ def decide(desired: DesiredCycle, seen: Observed) -> Action:
     """The action of the first row that holds; the end of a task on a version that the cloud refuses is judged once more."""
     case = Case(desired, seen)
     action = judged_by_support(case, row_of(desired, seen).action(case))
-    return replace(action, since=case.history_since) if isinstance(action, Look) else action
+    if isinstance(action, Look):
+        return replace(action, since=case.history_since, local=case.reads_along)
+    return replace(action, local=case.local_is_needed) if isinstance(action, Start) else action
 
 
 def row_of(desired: DesiredCycle, seen: Observed) -> Row:

@@ -32,7 +32,8 @@ class DesiredCycle:
     """A cycle that has carried what was in the directory at a moment.
 
     since is on the caller's clock, aware; looks_back says that it lies before the task, so that something may have covered
-    it already. ticket: the start of an earlier task, which is followed. Durations are in seconds.
+    it already. ticket: the start of an earlier task, which is followed. objects: distinguished names of single objects, which are wanted
+    instead of a cycle. Durations are in seconds.
     """
 
     since: datetime
@@ -48,6 +49,7 @@ class DesiredCycle:
     min_interval: float = 0
     check_mode: bool = False
     ticket: Ticket | None = None
+    objects: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -58,3 +60,10 @@ class DesiredCycle:
 def history_seconds(desired: DesiredCycle, now: datetime) -> float:
     """How far back the first look at the run history has to reach (seconds), with room for clocks and for the interval guard."""
     return max((now - desired.since).total_seconds(), desired.min_interval, 0.0) + 300
+
+
+def local_reading(desired: DesiredCycle) -> str:
+    """When the first look goes on by the local route itself (see Engine.probe): where its runs decide what comes next."""
+    if desired.ticket is not None:
+        return "idle"
+    return "ready" if desired.looks_back or desired.min_interval > 0 else "never"

@@ -25,10 +25,10 @@ def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> d
     """dirsync_info: what can be read, and which parts could not be and why. Changes nothing."""
     with failures_named():
         seconds = params["history_hours"] * 3600
-        engine, probe = find_engine(shell, params["engine"], seconds)
+        engine, probe = find_engine(shell, params["engine"], seconds, "always")
         history = probe.history or History(probe.at, None, None, False, None, None)
-        route = "direct" if history.runs is not None else None
-        if history.runs is None and history.local_may_help and engine.history_route == "local":
+        route = None if history.runs is None else "local" if history.local_was_tried else "direct"
+        if history.runs is None and history.local_may_help and not history.local_was_tried and engine.history_route == "local":
             local = engine.read_history(shell, since=probe.at - timedelta(seconds=seconds), server_now=probe.at)
             history = replace(local, events=history.events, events_problem=history.events_problem)
             route = "local" if local.runs is not None else None
@@ -76,7 +76,7 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
         "capabilities": {
             "full": engine.can_run_full,
             "scheduler": engine.has_scheduler,
-            "single_object": engine.single_object,
+            "single_object": engine.objects is not None,
             "min_interval": engine.min_interval,
         },
         "blocked_by": probe.blocker.reason if probe.blocker else None,

@@ -194,13 +194,19 @@ def after_history(seen: Observed, history: History) -> Observed:
         history = replace(
             history, runs_problem=seen.history.runs_problem or history.runs_problem
         )  # why the local route is closed says more
-    helps = seen.local_helps or (history.runs is None and history.local_may_help)
-    return replace(seen, history=history, connectors=seen.connectors or history.connectors, local_helps=helps)
+    helps = seen.local_helps or (history.runs is None and history.local_may_help) or history.local_was_tried
+    seen = replace(seen, history=history, connectors=seen.connectors or history.connectors, local_helps=helps)
+    return _by_the_local_route(seen, history) if history.local_was_tried else seen
 
 
 def after_local_history(seen: Observed, history: History) -> Observed:
-    """Add a reading by the local route; one that failed closes it."""
-    return replace(after_history(seen, history), local_open=history.runs is not None, read_since_look=True, trouble=None)
+    """Add a reading by the local route."""
+    return replace(_by_the_local_route(after_history(seen, history), history), trouble=None)
+
+
+def _by_the_local_route(seen: Observed, history: History) -> Observed:
+    """One that failed closes it."""
+    return replace(seen, local_open=history.runs is not None, read_since_look=True)
 
 
 def after_trouble(seen: Observed, error: CallFailure, seconds: float) -> Observed:

@@ -12,6 +12,7 @@ from .._failure import HybridIdentityError
 from .._remote._winrm import WinrmOptions
 from .._timestamps import parse_utc
 from ._desired import DesiredCycle
+from ._objects_desired import read_objects
 from ._ticket import read_ticket
 
 #: how the Python module reaches the sync server; the action plugin has the task's connection for that
@@ -45,6 +46,7 @@ TRIGGER_OPTIONS: dict[str, Any] = {
     "type": {"type": "str", "default": "delta", "choices": ["delta", "full"]},
     "since": {"type": "str"},
     "max_age": {"type": "int"},
+    "objects": {"type": "list", "elements": "str"},
     "ticket": {"type": "dict"},
     "min_interval": {"type": "int", "default": 0},
     "fail_on": {"type": "str", "default": "stopped", "choices": ["stopped", "errors", "never"]},
@@ -55,7 +57,11 @@ TRIGGER_OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 1800},
     "wait_sleep": {"type": "float", "default": 1.0},
 }
-TRIGGER_EXCLUSIVE = [("since", "max_age"), *(("ticket", name) for name in ("since", "max_age", "type", "min_interval"))]
+TRIGGER_EXCLUSIVE = [
+    ("since", "max_age"),
+    *(("ticket", name) for name in ("since", "max_age", "type", "min_interval")),
+    *(("objects", name) for name in ("since", "max_age", "ticket")),
+]
 
 #: seconds that dirsync_info takes at most
 INFO_SECONDS = 180.0
@@ -99,6 +105,7 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
         min_interval=params["min_interval"],
         check_mode=check_mode,
         ticket=ticket,
+        objects=read_objects(params),
     )
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Callable, Mapping, Sequence
 
@@ -14,7 +15,9 @@ from .._failure import HybridIdentityError
 from .._remote._call import NoAnswer, RemoteShell
 from .._remote._failures import failures_named
 from ._act import ensure_cycle
-from ._desired import history_seconds
+from ._desired import DesiredCycle, history_seconds, local_reading
+from ._left_off import bring_back
+from ._objects import ensure_objects, require_objects
 from ._options import read_desired
 from ._preflight import choose_active
 from ._report import blank_result, clock_keys
@@ -41,15 +44,30 @@ def trigger(
     try:
         desired = read_desired(params, now, check_mode)
         known.update(blank_result(desired.since, params["type"]))
-        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now))
+        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now), local_reading(desired))
         known.update(server=name, engine=engine.name, version=probe.version, support=probe.support, **clock_keys(probe.lead))
         with failures_named():
-            result = ensure_cycle(name, engine, shell, probe, _state_of(probe), desired, lambda line: progress(f"{name}: {line}"))
+            result = _ensure(name, engine, shell, probe, desired, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
     except HybridIdentityError as error:
         error.details = {**known, **error.details}
         raise
+
+
+def _ensure(
+    name: str, engine: Engine, shell: RemoteShell, probe: Probe, desired: DesiredCycle, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """The objects or the cycle, on the server that was found."""
+    state = _state_of(probe)
+    warnings: tuple[str, ...] = ()
+    driver = require_objects(engine, probe.version, ENGINES) if desired.objects else engine.objects
+    if state.enabled is False and driver is not None and not desired.check_mode:
+        state, warnings = bring_back(driver, shell, state, progress)
+    probe = replace(probe, warnings=(*probe.warnings, *warnings))
+    if desired.objects and driver is not None:
+        return ensure_objects(engine, driver, shell, probe, state, desired, progress)
+    return ensure_cycle(name, engine, shell, probe, state, desired, progress)
 
 
 def _state_of(probe: Probe) -> EngineState:
@@ -60,19 +78,19 @@ def _state_of(probe: Probe) -> EngineState:
 
 
 def _find_active(
-    shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float
+    shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float, local: str
 ) -> tuple[tuple[str, RemoteShell, Engine, Probe], dict[str, HybridIdentityError]]:
     """The only server, whatever it is like, or the active one of several; and why the engines of others could not be looked at."""
     if len(shells) == 1:
         name, shell = shells[0]
         with failures_named():
-            return (name, shell, *find_engine(shell, engine, seconds)), {}
+            return (name, shell, *find_engine(shell, engine, seconds, local)), {}
     found: list[tuple[str, RemoteShell, Engine, Probe]] = []
     unseen: dict[str, HybridIdentityError] = {}
     for name, shell in shells:
         try:
             with failures_named():
-                driver, probe = find_engine(shell, engine, seconds)
+                driver, probe = find_engine(shell, engine, seconds, local)
             if probe.state is None and probe.blocker is not None:
                 raise probe.blocker
             found.append((name, shell, driver, probe))
@@ -81,12 +99,12 @@ def _find_active(
     return choose_active([(one, one[0], one[3]) for one in found], unseen), unseen
 
 
-def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, Probe]:
+def find_engine(shell: RemoteShell, name: str, seconds: float, local: str = "never") -> tuple[Engine, Probe]:
     """The engine on the server behind a shell, and the look that recognised it.
 
     Args:
         name: auto, or the name of one engine.
-        seconds: how far back the first look at the history reaches.
+        seconds: how far back the first look at the history reaches. local: see Engine.probe.
 
     The first engine looks what is installed, whatever that is; the others are asked only where they know it for theirs.
 
@@ -101,7 +119,7 @@ def find_engine(shell: RemoteShell, name: str, seconds: float) -> tuple[Engine, 
         if survey is not None and not engine.recognises(survey):
             continue
         try:
-            probe = engine.probe(shell, history_seconds=seconds, survey=survey)
+            probe = engine.probe(shell, history_seconds=seconds, survey=survey, local=local)
             return probe.driver or engine, probe
         except OtherEngine as other:
             survey = other.survey

@@ -17,6 +17,7 @@ FAULTS = {
     "directory_unreachable": "imports from the directory end with no-start-connection",
     "credentials": "imports from the directory end with no-start-credentials",
     "cloud_sign_in": "runs on the Entra connector end with stopped-extension-dll-exception and event 115",
+    "object_fails": "the single object (`dn`, or any) fails with `code` at `step` (counted from 0)",
     # The following strike at a place, see PLACES.
     "service_dies": "the service ends, `graceful` (default) or not, and comes back after `seconds`, if given; `moves_next_start`: it plans anew then",
     "com_error": "the cmdlet fails with a COMException of `hresult` (default 0x800706BA); moment after: it has had its effect all the same",
@@ -79,6 +80,10 @@ class ConnectOptions:
     folders_are_taken: bool = False  # whoever wants to make a folder finds that somebody else was faster
     deletion_threshold: int = 500
     computer: str = "SYNC1"
+    # -- single objects
+    object_seconds: float = 0.05  # that one takes
+    throttle_objects: int = 10  # so many in `throttle_seconds` are done (assumption; five minutes are documented)
+    throttle_seconds: float = 300.0
     # -- the password channel (lab.passwords)
     password_people: int = 3  # in each forest
     password_enabled: bool = True  # every channel, in the beginning

@@ -56,6 +56,17 @@ class TaskTruth:
 
 
 @dataclass
+class ObjectRequest:
+    """One call of Invoke-ADSyncSingleObjectSync that reached the engine. scheduler_off: it was off then. result: None where it refused."""
+
+    at: float
+    dn: str
+    no_html_report: bool
+    scheduler_off: bool
+    result: str | None = None
+
+
+@dataclass
 class ServerRecord:
     """Everything, oldest first."""
 
@@ -65,6 +76,9 @@ class ServerRecord:
     cycles: list[CycleTruth] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
     tasks: list[TaskTruth] = field(default_factory=list)
+    objects: list[ObjectRequest] = field(default_factory=list)
+    #: (when, on) of every Set-ADSyncScheduler -SyncCycleEnabled
+    switches: list[tuple[float, bool]] = field(default_factory=list)
     #: (when, what) of every fault and every act of somebody else
     happenings: list[tuple[float, str]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -25,6 +25,7 @@ from .looking import Looking
 from .options import ConnectOptions
 from .phases import CycleRecord
 from .record import ServerRecord, StartRequest
+from .single_objects import SingleObjects
 from .task_service import TaskService
 from .windows import RunTask, Windows
 
@@ -73,6 +74,7 @@ class ConnectServer:
             "Get-ADSyncConnectorRunStatus": self._looking.run_status,
             "Get-ADSyncRunProfileResult": self._looking.runs,
             "Invoke-ADSyncRunProfile": self._invoke_profile,
+            "Invoke-ADSyncSingleObjectSync": SingleObjects(self.engine, self.record).synchronise,
             "Get-WinEvent": self._looking.events,
             "Get-Service": self.windows.get_service,
             "path_exists": self.windows.path_exists,
@@ -265,6 +267,7 @@ class ConnectServer:
         with self.engine.lock:
             if "SyncCycleEnabled" in p:
                 self.options.enabled = bool(p["SyncCycleEnabled"])
+                self.record.switches.append((time.time(), self.options.enabled))
             if "NextSyncCyclePolicyType" in p:
                 self._next_type = str(p["NextSyncCyclePolicyType"])
             if "CustomizedSyncCycleInterval" in p:

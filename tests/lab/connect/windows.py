@@ -65,6 +65,8 @@ class Windows:
             return path[len(_SERVICES) :] in self._service_names()
         if path == (_BIN + r"\ADSync\ADSync.psd1").lower():
             return self._options.installed and self._options.module_present
+        if path == (_BIN + r"\ADSyncDiagnostics\ADSyncDiagnostics.psm1").lower():
+            return self._options.installed and tuple(int(one) for one in self._options.product_version.split(".")) >= (1, 6, 4, 0)
         return False
 
     def registry_value(self, caller: Caller, p: dict[str, Any]) -> str:

@@ -138,6 +138,10 @@ function Import-Module {
         $exception = [System.IO.FileNotFoundException]::new("The specified module '$Name' was not loaded because no valid module file was found in any module directory.")
         $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand', 'ResourceUnavailable', $Name))
     }
+    if ($Name -like '*\ADSyncDiagnostics.psm1') {
+        & (Get-RealCmdlet Import-Module) -Name (Join-Path (Split-Path -Path $env:LAB_ADSYNC_MODULE) 'ADSyncDiagnostics.psm1') -Global -Force
+        return
+    }
     & (Get-RealCmdlet Import-Module) -Name $env:LAB_ADSYNC_MODULE -Global -Force
     foreach ($missing in @(Invoke-Estate $PSCmdlet 'missing_cmdlets' @{})) { if ($missing) { Remove-Item -LiteralPath "function:\$missing" } }
 }

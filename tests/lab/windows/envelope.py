@@ -7,8 +7,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import secrets
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 from lab.clock import Clock, last_digit
@@ -75,3 +76,18 @@ def answer_request(document: dict[str, Any], fake: Fake, clock: Clock) -> str:
     answer["duration_ms"] = int((time.monotonic() - began) * 1000)
     answer["server_utc"] = round_trip(clock.now())
     return str(document["marker"]) + json.dumps(answer, ensure_ascii=True, separators=(",", ":")) + str(document["marker"])
+
+
+def carried_call(document: dict[str, Any], errand: dict[str, Any], parameters: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    """What the local route is asked for by a call that carries an errand along: its name and the bound for left-overs come from the server."""
+    guarded = {key: "~" + value if isinstance(value, str) else value for key, value in parameters.items()}
+    request = {"run": document["run"], "script": errand["script"], "parameters": guarded, "marker": errand["marker"]}
+    now, left = clock.now(), min(errand["seconds"], 60)
+    return {
+        "name": f"{now:%Y%m%d%H%M%S}-{errand['tag']}{secrets.token_hex(2)}",
+        "tag": errand["tag"],
+        "leftover": f"{now - timedelta(hours=1):%Y%m%d%H%M%S}",
+        "earlier": [],
+        "request": json.dumps(request),
+        "seconds": max(left - min(10, left / 2), 1),
+    }

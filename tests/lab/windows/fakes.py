@@ -20,6 +20,8 @@ from lab.connect import CmdletError
 from .envelope import error_object, parse_round_trip, round_trip, round_trip_or_none
 from .fim_fakes import SERVICES, Cmdlet, SharedFakes
 
+LocalRoute = Callable[[dict[str, Any], dict[str, Any]], Any]
+_DENIED = -2147024891
 _COUNTERS = (
     ("StageAdd", "StageUpdate", "StageRename", "StageDelete", "StageDeleteAdd", "StageFailure", "FlowFailure")
     + ("ExportAdd", "ExportUpdate", "ExportRename", "ExportDelete", "ExportDeleteAdd", "ExportFailure")
@@ -32,13 +34,17 @@ class ConnectFakes(SharedFakes):
     Args:
         cmdlet: calls a simulated cmdlet as the caller of the run: cmdlet('Get-ADSyncScheduler', Name=value).
         clock: the server's clock.
+        local_route: runs what a call carries along for it (see _local_route_script.CARRIED_ALONG): the errand, and the script's parameters.
     """
 
     providers = ("ADSync", "Directory Synchronization")
 
-    def __init__(self, cmdlet: Cmdlet, clock: Clock) -> None:
+    def __init__(self, cmdlet: Cmdlet, clock: Clock, local_route: LocalRoute) -> None:
         super().__init__(cmdlet, clock)
+        self._local_route = local_route
         self._wmi = True
+        self._errand: dict[str, Any] | None = None
+        self._began = time.monotonic()
         #: fake by the text of its script
         self.by_script: dict[str, Callable[[dict[str, Any]], Any]] = {
             _connect_scripts.PROBE: self.probe,
@@ -125,6 +131,11 @@ class ConnectFakes(SharedFakes):
                 history[part] = read(since)
             except CmdletError as error:
                 history[part + "_error"] = error_object(error)
+        if self._errand is not None and history["runs_error"] is not None and history["runs_error"]["hresult"] != _DENIED:
+            left = self._errand["seconds"] - (time.monotonic() - self._began)
+            if min(left, 60) >= self._errand["least"]:
+                parameters = {"since": round_trip(since - timedelta(seconds=2))}
+                history["local"] = self._local_route({**self._errand, "seconds": left}, parameters)
         return history
 
     def _watch(self, limits: dict[str, Any], active: bool, next_start: str | None, since: str) -> dict[str, Any]:
@@ -163,7 +174,7 @@ class ConnectFakes(SharedFakes):
                 if not flagged and idle is not None:
                     seen["history"] = self._history(parse_round_trip(since))
                 break
-            time.sleep(limits["step_ms"] / 1000)
+            time.sleep(min(limits["step_ms"] / 1000, max(0.25, elapsed / 20)))
         return seen
 
     def probe(self, p: dict[str, Any]) -> dict[str, Any]:
@@ -185,12 +196,16 @@ class ConnectFakes(SharedFakes):
             probe["connectors"] = self._connectors()
         except CmdletError as error:
             problems["connectors"] = error_object(error)
+        state, when = probe["state"], p.get("local_when")
+        ready = state["enabled"] and not state["suspended"] and not state["staging"]
+        if when == "always" or (ready and not (when == "idle" and (state["in_progress"] or state["busy"]))):
+            self._errand = p.get("local")
         probe["history"] = self._history(self._clock.now() - timedelta(seconds=p["history_seconds"]))
         return probe
 
     def start(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of START."""
-        self._wmi = p["wmi"]
+        self._wmi, self._errand = p["wmi"], p.get("local")
         names = ("before", "requested", "result", "refusal", "watch", "trouble")
         started: dict[str, Any] = {"sent": False, **dict.fromkeys(names)}
         try:
@@ -226,7 +241,7 @@ class ConnectFakes(SharedFakes):
 
     def watch(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of WATCH."""
-        self._wmi = p["wmi"]
+        self._wmi, self._errand = p["wmi"], p.get("local")
         self._import_engine()
         return self._watch(p, p["active"], p["next_start"], p["since"])
 

@@ -28,8 +28,9 @@ from lab.wsman import RemoteCommand
 
 from .command_line import encoded_script, script_file
 from .dirsync_fakes import DirSyncFakes
-from .envelope import answer_request, read_request
+from .envelope import answer_request, carried_call, error_object, read_request
 from .fakes import ConnectFakes
+from .object_fakes import ObjectFakes
 from .older_fakes import AadSyncFakes
 from .password_fakes import PasswordFakes, Tasks
 from .scheduler_fakes import SchedulerFakes
@@ -200,9 +201,15 @@ class WindowsHost:
             return lambda p: self._local_route_fake(caller, p)
         if document["script"] == _lasting_script.LASTING:
             return lambda p: self._lasting_fake(caller, p)
+
+        def errand(carried: dict[str, Any], parameters: dict[str, Any]) -> Any:
+            return self._errand_fake(caller, document, carried, parameters)
+
+        objects = ObjectFakes(cmdlet, self._clock, self.temp, _SID)
         passwords = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller))
         fakes: dict[str, Any] = {
-            **ConnectFakes(cmdlet, self._clock).by_script,
+            **ConnectFakes(cmdlet, self._clock, errand).by_script,
+            **objects.by_script,
             **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **passwords.by_script,
@@ -212,9 +219,22 @@ class WindowsHost:
             raise KeyError("a script without a fake")
         return fakes[document["script"]]
 
+    def _errand_fake(self, caller: Caller, document: dict[str, Any], errand: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+        """Fake of CARRIED_ALONG: the script gets a name and the bound for left-overs from the clock of the server."""
+        p = carried_call(document, errand, parameters, self._clock)
+        try:
+            return self._local_route_fake(caller, p)
+        except CmdletError as error:
+            return {"error": error_object(error)}
+
     def _local_route_fake(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of LOCAL_ROUTE: the same tasks, but request and answer never become files."""
         path = {"TaskPath": "\\hybrid.identity\\"}
+
+        def is_leftover(name: str) -> bool:
+            known = _TRY.fullmatch(name) and name != p["name"]
+            return bool(known and (name < p["leftover"] or (p.get("tag") and name[15:23] == p["tag"])))
+
         task = {**path, "TaskName": p["name"]}
         mark = f"hybrid.identity {_SID}"
         answers: list[str] = []
@@ -225,7 +245,7 @@ class WindowsHost:
             with contextlib.suppress(CmdletError):
                 for old in self.server.call(caller, "Get-ScheduledTask", path):
                     name = old["TaskName"]
-                    if _TRY.fullmatch(name) and name < p["leftover"] and old["Description"] == mark:
+                    if is_leftover(name) and old["Description"] == mark:
                         self._remove_try(caller, name)
             if not p["request"]:
                 return {"answered": False, "state": 0, "last_result": 0}
