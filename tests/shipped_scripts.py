@@ -10,6 +10,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
     _aadsync_scripts,
     _adsync_password_scripts,
     _connect_scripts,
+    _dirsync_password_scripts,
     _dirsync_scripts,
     _windows_scripts,
 )
@@ -24,6 +25,7 @@ SCRIPTS = {
     "lasting": _lasting_script.LASTING,
     "lasting_runner": _lasting_script.LASTING_RUNNER,
     **{f"adsync_password_{name}": text for name, text in _adsync_password_scripts.SCRIPTS.items()},
+    **{f"dirsync_password_{name}": text for name, text in _dirsync_password_scripts.SCRIPTS.items()},
     **{f"connect_{name}": text for name, text in _connect_scripts.SCRIPTS.items()},
     **{f"aadsync_{name}": text for name, text in _aadsync_scripts.SCRIPTS.items()},
     **{f"dirsync_{name}": text for name, text in _dirsync_scripts.SCRIPTS.items()},

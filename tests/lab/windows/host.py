@@ -28,6 +28,7 @@ from lab.wsman import RemoteCommand
 
 from .command_line import encoded_script, script_file
 from .dirsync_fakes import DirSyncFakes
+from .dirsync_password_fakes import DirSyncPasswordFakes
 from .envelope import answer_request, read_request
 from .fakes import ConnectFakes
 from .older_fakes import AadSyncFakes
@@ -199,12 +200,14 @@ class WindowsHost:
             return lambda p: self._local_route_fake(caller, p)
         if document["script"] == _lasting_script.LASTING:
             return lambda p: self._lasting_fake(caller, p)
-        passwords = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller))
+        tasks = self._fake_tasks(caller)
+        passwords = PasswordFakes(cmdlet, self._clock, self.server.options, tasks)
         fakes: dict[str, Any] = {
             **ConnectFakes(cmdlet, self._clock).by_script,
             **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **passwords.by_script,
+            **DirSyncPasswordFakes(cmdlet, self._clock, caller.user, tasks).by_script,
         }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
@@ -303,21 +306,18 @@ class WindowsHost:
             self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
 
     def _fake_tasks(self, caller: Caller) -> Tasks:
-        def write_guardian(stamp: str, channels: list[dict[str, Any]], delay: float) -> None:
-            name = "guardian-" + stamp
-
+        def write(name: str, work: Callable[[Any, Tasks], None], delay: float) -> None:
             def act(caller_of_task: Caller) -> int:
                 def cmdlet(verb: str, /, **parameters: Any) -> Any:
                     return self.server.call(caller_of_task, verb, parameters)
 
-                fakes = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller_of_task))
-                fakes.guardian("work-" + stamp, name, channels)
+                work(cmdlet, self._fake_tasks(caller_of_task))
                 return 0
 
             self._fake_work[name] = act
             self._register_lasting(caller, name, delay)
 
-        return Tasks(write_guardian, lambda name: self._remove_lasting(caller, name))
+        return Tasks(write, lambda name: self._remove_lasting(caller, name))
 
     # -- scheduled tasks
 
