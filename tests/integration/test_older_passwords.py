@@ -15,6 +15,10 @@ import procedures
 import pytest
 from estates import MakeEstate
 
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._dirsync_passwords import DirSyncPasswords
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._password_contract import ChannelState
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._lasting import new_stamp
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
 from lab.connect.errors import com_error
 from lab.estate import Estate
@@ -26,6 +30,8 @@ _MODULE = "ansible_collections.hybrid.identity.plugins.module_utils."
 FIM, SCHEDULER = "FIMSynchronizationService", "MSOnlineSyncScheduler"
 _SET = "Set-ADSyncAADPasswordSyncConfiguration"
 _QUICK = {"password_seconds": 0.05, "password_shape": "old"}
+#: what rests on decisions alone; test_the_scripts_of_dirsync_in_every_corner runs the scripts themselves
+decisions = pytest.mark.parametrize("scripts_with", ["fakes"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +65,10 @@ def _running(estate: Estate) -> list[bool]:
 
 
 def _left(estate: Estate) -> list[str]:
+    """What is left of ours. The lock goes with its handle on Windows, however that ends; here it stays where a script is killed."""
     left = estate.left_behind()
-    return [one for name in ("tasks", "task_folders", "folders") for one in left[name] if one != "Azure AD Sync Scheduler"]
+    usual = ("Azure AD Sync Scheduler", "hybrid.identity.lock")
+    return [one for name in ("tasks", "task_folders", "folders") for one in left[name] if one not in usual]
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
@@ -89,6 +97,7 @@ def _dying(estate: Estate, name: str, *, after: int = 1) -> Callable[..., Any]:
 # -- DirSync
 
 
+@decisions
 def test_services_that_come_back_by_themselves_are_not_helped_up(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect={**_QUICK, "dependent_comes_back": True})
     result = _run(estate)
@@ -97,6 +106,7 @@ def test_services_that_come_back_by_themselves_are_not_helped_up(make_estate: Ma
     assert (_running(estate), _left(estate)) == ([True, True], [])
 
 
+@decisions
 def test_a_service_that_does_not_come_back_is_named_and_its_guardian_stays(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect={**_QUICK, "failing_services": (FIM,)})
     result = _run(estate)
@@ -111,6 +121,7 @@ def test_a_service_that_does_not_come_back_is_named_and_its_guardian_stays(make_
     _wait_until(lambda: len(estate.sync.channels.all[0].fulls) == 1)
 
 
+@decisions
 def test_the_guardian_comes_again_and_leaves_work_alone_that_goes_on(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect={**_QUICK, "failing_services": (SCHEDULER,)})
     assert _run(estate)["failure_reason"] == "service_stopped"
@@ -124,6 +135,7 @@ def test_the_guardian_comes_again_and_leaves_work_alone_that_goes_on(make_estate
     assert estate.sync.windows.task_names() == [guardian]
 
 
+@decisions
 def test_what_starts_at_a_later_try_is_repaired(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect={**_QUICK, "failing_services": (FIM,)})
     result = _run(estate, _when("switching", lambda: estate.sync.configure(failing_services=())))
@@ -135,6 +147,7 @@ def test_what_starts_at_a_later_try_is_repaired(make_estate: MakeEstate) -> None
 @pytest.mark.parametrize(
     ("why", "reason"), [("disabled", "service_stopped"), ("unstoppable", "start_rejected"), ("stopped", "service_stopped")]
 )
+@decisions
 def test_what_may_not_be_restarted_is_not_armed(why: str, reason: str, late: bool, make_estate: MakeEstate) -> None:
     """Late: it becomes so between the look and the work."""
     estate = make_estate(engine="dirsync", connect=_QUICK)
@@ -153,6 +166,7 @@ def test_what_may_not_be_restarted_is_not_armed(why: str, reason: str, late: boo
     assert _left(estate) == []
 
 
+@decisions
 def test_an_armed_engine_that_refuses_its_stop_says_so(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect=_QUICK)
 
@@ -166,6 +180,7 @@ def test_an_armed_engine_that_refuses_its_stop_says_so(make_estate: MakeEstate) 
     assert (_running(estate), _left(estate)) == ([True, True], [])
 
 
+@decisions
 def test_an_arming_that_is_refused_changes_nothing(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect=_QUICK)
 
@@ -179,6 +194,7 @@ def test_an_arming_that_is_refused_changes_nothing(make_estate: MakeEstate) -> N
     assert _left(estate) == []
 
 
+@decisions
 def test_a_cycle_is_awaited_and_not_killed(make_estate: MakeEstate) -> None:
     """It is seen running by the look, or begins just before the work; in its gaps everything looks idle."""
     estate = make_estate(engine="dirsync", connect=_QUICK, cycle_seconds=2.0)
@@ -197,6 +213,7 @@ def test_a_cycle_is_awaited_and_not_killed(make_estate: MakeEstate) -> None:
     assert len(estate.sync.armings) == 2
 
 
+@decisions
 def test_another_task_that_starts_something_is_waited_for(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     estate = make_estate(engine="dirsync", connect=_QUICK)
     monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords._LOCK_SECONDS", 0.3)
@@ -204,11 +221,12 @@ def test_another_task_that_starts_something_is_waited_for(make_estate: MakeEstat
     with (Path(estate.host.temp) / "hybrid.identity.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         lock.acquire()
-        result = _run(estate, wait_timeout=6)
+        result = _run(estate, wait_timeout=3)
         lock.release()
     assert (result["failure_reason"], result["changed"], estate.sync.armings) == ("busy_timeout", False, []), result
 
 
+@decisions
 @pytest.mark.parametrize("snap_in", ["registered", "console_only", "absent"])
 @pytest.mark.parametrize("there", [True, False])
 def test_the_command_is_found_wherever_the_build_has_it(snap_in: str, there: bool, make_estate: MakeEstate) -> None:
@@ -225,6 +243,7 @@ def test_the_command_is_found_wherever_the_build_has_it(snap_in: str, there: boo
     assert len(estate.sync.armings) == int(there and snap_in != "absent")
 
 
+@decisions
 def test_people_are_named_by_dn_or_anchor_alone(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect=_QUICK)
     result = _run(estate, users=["person1@lab.test"])
@@ -235,6 +254,7 @@ def test_people_are_named_by_dn_or_anchor_alone(make_estate: MakeEstate) -> None
     assert [one["result"] for one in named["people"]] == ["succeeded", "succeeded"]
 
 
+@decisions
 @pytest.mark.parametrize("sent", [False, True])
 def test_a_lost_call_is_sent_again_where_no_restart_follows(sent: bool, make_estate: MakeEstate) -> None:
     estate = make_estate(engine="dirsync", connect=_QUICK)
@@ -257,6 +277,7 @@ def test_a_lost_call_is_sent_again_where_no_restart_follows(sent: bool, make_est
     assert (_running(estate), _left(estate)) == ([True, True], [])
 
 
+@decisions
 @pytest.mark.parametrize(("place", "restarts"), [("Set-FullPasswordSync", 0), ("Stop", 1), ("Restart-Service", 1)])
 def test_work_that_is_killed_leaves_no_service_down(place: str, restarts: int, make_estate: MakeEstate) -> None:
     """After arming: it is armed and restarted again. After the stop: the services are started. After the restart: what is left down is started."""
@@ -311,9 +332,180 @@ def test_nobody_is_left_and_the_services_come_back(make_estate: MakeEstate) -> N
     _wait_until(lambda: len(estate.sync.channels.all[0].fulls) == 1)
 
 
+class Bench:
+    """The password part of DirSync, and a shell to a server."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate, self.services = estate, estate.sync.windows.services
+        self.driver = DirSyncPasswords(estate.sync.options.install_folder)
+        self.shell = procedures.open_shell(estate, "svc-password", 200)
+
+    def look(self) -> Any:
+        return self.driver.look(self.shell, timeout=60, server_now=self.estate.sync.clock.now())
+
+    def force(self, stamp: str = "") -> Any:
+        now = self.estate.sync.clock.now()
+        channels = [ChannelState("connector", "id", None, None, readable=False)]
+        return self.driver.force(self.shell, channels, "cloud", stamp=stamp or new_stamp(now), timeout=90, server_now=now)
+
+    def repair(self, earlier: str) -> Any:
+        now = self.estate.sync.clock.now()
+        details = {"enable": True, "earlier": earlier, "timeout": 60, "stamp": new_stamp(now), "server_now": now}
+        return self.driver.switch(self.shell, ["connector"], "cloud", **details)
+
+    def guardian(self) -> Any:
+        """The guardian's task comes, and has ended."""
+        (name,) = self.estate.sync.windows.task_names()
+        task = self.estate.sync.windows.tasks.find("\\hybrid.identity\\" + name)
+        before = task.last_run
+        self.estate.sync.clock.jump(200)
+        _wait_until(lambda: task.last_run != before and not task.running, 30)
+
+
+@pytest.mark.timeout(240)
+def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One server after the other state, so that every statement runs, with what it says and what it leaves."""
+    estate = make_estate(engine="dirsync", connect=_QUICK)
+    sync, bench = estate.sync, Bench(estate)
+    look = bench.look()
+    assert ([one.name for one in look.channels], look.clouds) == (
+        ["Active Directory Connector"],
+        ("Windows Azure Active Directory Connector",),
+    )
+    assert (look.blocker, look.stopped, look.admin) == (None, (), True)
+
+    # What a service that does not come back leaves, and how it is put right.
+    sync.configure(failing_services=(FIM,))
+    stamp = new_stamp(sync.clock.now())
+    outcome = bench.force(stamp)
+    assert (outcome.stopped, outcome.guarded, outcome.channels[0].works, outcome.channels[0].off) == ((FIM, SCHEDULER), True, False, True)
+    assert bench.repair(stamp)[0].error is not None
+    down = bench.look()
+    assert (down.stopped, down.channels, down.blocker is None) == ((FIM, SCHEDULER), (), False), (
+        "a service that is down tells of no connector"
+    )
+    bench.guardian()
+    assert _running(estate) == [False, False]
+    # While the work goes on (here: its task runs as long as it is told to) the guardian leaves everything alone.
+    sync.configure(failing_services=())
+    caller = estate.host.caller("svc-password", network_logon=True)
+    work = sync.windows.tasks
+    work.register(caller, {"path": "\\hybrid.identity\\work-" + stamp, "execute": "x", "arguments": "", "logon_type": 2})
+    work.find("\\hybrid.identity\\work-" + stamp).running = 1
+    (guardian,) = [one for one in sync.windows.task_names() if one.startswith("guardian")]
+    task = work.find("\\hybrid.identity\\" + guardian)
+    before = task.last_run
+    sync.clock.jump(70)
+    _wait_until(lambda: task.last_run != before and not task.running, 30)
+    assert _running(estate) == [False, False]
+    work.drop("\\hybrid.identity\\work-" + stamp)
+    bench.guardian()
+    assert (_running(estate), _left(estate)) == ([True, True], [])
+
+    # A repair that works takes the guardian along.
+    sync.configure(failing_services=(SCHEDULER,))
+    stamp = new_stamp(sync.clock.now())
+    assert bench.force(stamp).stopped == (SCHEDULER,)
+    sync.configure(failing_services=())
+    assert bench.repair(stamp)[0].error is None
+    assert (_running(estate), _left(estate)) == ([True, True], [])
+
+    # Nothing is armed where the services would not come back, something runs, somebody else has the lock, or no guardian can be written.
+    armed = len(sync.armings)
+    bench.services.get(SCHEDULER).start_mode = "Disabled"
+    assert "disabled" in str(bench.force().blocker)
+    bench.services.get(SCHEDULER).start_mode = "Auto"
+    whole = sync._verbs["Restart-Service"]
+    sync._spawn(lambda: sync.engine.run_profile(sync.engine.connector(True), "Export", 6.0, "x"), "by hand")
+    _wait_until(lambda: sync.engine.busy is not None)
+    assert bench.force().busy
+    sync.engine.halt()
+    assert sync.wait_idle()
+    sync.engine.cancelled.clear()
+    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 1.2)
+    asked = _between_looks(sync, lambda: sync.engine.run_profile(sync.engine.connector(True), "Export", 0.0, "x"))
+    assert bench.force().busy == ("a cycle",)
+    assert asked
+    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 0.2)
+    monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords._LOCK_SECONDS", 0.3)
+    lock = _LOCKS.setdefault(sync.clock, threading.Lock())
+    with (Path(estate.host.temp) / "hybrid.identity.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lock.acquire()
+        assert bench.force().busy == ("another task of this collection",)
+        lock.release()
+    assert len(sync.armings) == armed
+    _verb_fails(sync, "task_register", "task_denied", skip=1)
+    with pytest.raises(RemoteError):
+        bench.force()
+    _verb_fails(sync, "Set-FullPasswordSync", "dirsync_refused")
+    with pytest.raises(RemoteError):
+        bench.force()
+    assert len(sync.armings) == armed
+    assert (_running(estate), _left(estate)) == ([True, True], [])
+    _verb_fails(sync, "Restart-Service", "cannot_open_service", FIM, FIM)
+    assert "it is armed" in (bench.force().channels[0].error or "")
+    assert sync._verbs["Restart-Service"] == whole
+
+    # What a look cannot read.
+    _verb_fails(sync, "cim_invoke", "wmi_failed")
+    with pytest.raises(RemoteError):
+        bench.look()
+    _verb_fails(sync, "Get-Service", "no_task_right")
+    assert bench.look().stopped == (FIM,)
+    sync.configure(module_present=False, custom_groups=True)
+    look = bench.look()
+    assert (look.blocker.reason, look.admin) == ("module_missing", None)
+    bench.shell.close()
+
+
+def _verb_fails(server: Any, name: str, refusal: str, *words: str, skip: int = 0) -> None:
+    """The next call of it (after so many) fails; then it is as before."""
+    answer, calls = server._verbs[name], [0]
+
+    def call(caller: Any, p: dict[str, Any]) -> Any:
+        calls[0] += 1
+        if calls[0] <= skip:
+            return answer(caller, p)
+        server._verbs[name] = answer
+        raise fim_refusal(refusal, "en", *words)
+
+    server._verbs[name] = call
+
+
+def _between_looks(server: Any, act: Callable[[], object]) -> list[object]:
+    """Something happens on the server after the first question for the run history."""
+    answer, done = server._verbs["cim_query"], []
+
+    def call(caller: Any, p: dict[str, Any]) -> Any:
+        found = answer(caller, p)
+        if p.get("ClassName") == "MIIS_RunHistory" and not caller.network_logon and not done:
+            done.append(act())
+        return found
+
+    server._verbs["cim_query"] = call
+    return done
+
+
+@pytest.mark.parametrize("snap_in", ["console_only", "absent"])
+def test_the_console_file_in_a_process_of_its_own(snap_in: str, make_estate: MakeEstate) -> None:
+    estate = make_estate(engine="dirsync_legacy", connect={**_QUICK, "snap_in": snap_in, "full_password_cmdlet": True})
+    bench = Bench(estate)
+    if snap_in == "absent":
+        assert "console file" in str(bench.look().blocker)
+        return
+    assert bench.look().blocker is None
+    assert bench.force().channels[0].works
+    assert len(estate.sync.armings) == 1
+    estate.sync.configure(full_password_cmdlet=False)
+    assert "Set-FullPasswordSync" in str(bench.look().blocker)
+    bench.shell.close()
+
+
 # -- AAD Sync and Azure AD Connect 1.0
 
 
+@decisions
 def test_the_module_is_found_on_any_drive_and_what_an_old_build_does_not_say_is_not_known(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="aadsync", connect={**_QUICK, "install_folder": "D:\\Sync", "password_feature": None})
     result = _run(estate)
@@ -324,6 +516,7 @@ def test_the_module_is_found_on_any_drive_and_what_an_old_build_does_not_say_is_
     assert _left(estate) == []
 
 
+@decisions
 def test_a_version_that_the_cloud_refuses_has_to_show_passwords_that_were_taken(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="aadsync", connect={**_QUICK, "password_people": 1})
     estate.sync.channels.all[0].people[0].outcome = "failed"
@@ -332,6 +525,7 @@ def test_a_version_that_the_cloud_refuses_has_to_show_passwords_that_were_taken(
     assert "refused by the cloud" in result["msg"]
 
 
+@decisions
 def test_what_runs_and_staging_that_cannot_be_read_are_said(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="aad-connect-1.0", connect=_QUICK)
     asked = estate.sync._verbs["Get-ADSyncGlobalSettings"]
@@ -357,6 +551,7 @@ def test_what_runs_and_staging_that_cannot_be_read_are_said(make_estate: MakeEst
     assert _run(estate, force=True)["failure_reason"] == "staging"
 
 
+@decisions
 def test_a_connector_that_runs_is_awaited_by_wmi(make_estate: MakeEstate) -> None:
     estate = make_estate(engine="aadsync", connect=_QUICK, cycle_seconds=3.0)
     assert estate.sync.start_cycle()

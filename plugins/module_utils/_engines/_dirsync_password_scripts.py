@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .._remote._lasting_script import CREATE, EMPTY, GUARD, OWN, REMOVE, TASKS
 from ._dirsync_scripts import LOAD
-from ._fim_scripts import LOCK, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_NUMBERS, WMI_RUNS
+from ._fim_scripts import LOCK_FILE, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_GUID, WMI_NUMBERS, WMI_ROWS
 
 # What has to be known before services are restarted: whether they run, would start again, and take a stop.
 _SERVICES = r"""
@@ -52,6 +52,8 @@ function Find-Command($How) {
         Invoke-InConsole '$ErrorActionPreference = "Stop"; try { $null = Get-Command -Name Set-FullPasswordSync } catch { $_.FullyQualifiedErrorId; throw }'
     } else { $null = Get-Command -Name Set-FullPasswordSync -ErrorAction Stop }
 }
+"""
+_ARMING = r"""
 function Invoke-Arming($How) {
     if ($How -eq 'console_file') {
         Invoke-InConsole '$ErrorActionPreference = "Stop"; try { $null = Set-FullPasswordSync } catch { $_.Exception.Message; throw }'
@@ -66,7 +68,7 @@ LOOK = (
     + TASKS
     + WMI_AGENTS
     + WMI_BUSY
-    + WMI_RUNS
+    + WMI_GUID
     + WMI_CONNECTORS
     + LOAD
     + _SERVICES
@@ -142,12 +144,13 @@ FORCE = (
     + GUARD
     + WMI_AGENTS
     + WMI_BUSY
-    + WMI_RUNS
+    + WMI_ROWS
     + WMI_NUMBERS
-    + LOCK
+    + LOCK_FILE
     + LOAD
     + _SERVICES
     + _COMMAND
+    + _ARMING
     + _START
     + r"""
 $outcome = @{ requested = Get-UtcText; at = $null; busy = @(); services = @(); armed = $false; restarted = $false; guarded = $false }

@@ -25,19 +25,30 @@ function Read-WmiBusy {
 }
 """
 
-WMI_RUNS = r"""
+WMI_GUID = r"""
 function ConvertFrom-WmiGuid($Text) { return ([string]$Text).Trim('{}').ToLowerInvariant() }
+"""
+
+WMI_ROWS = (
+    WMI_GUID
+    + r"""
+function Get-WmiRows($Since) {
+    # The provider compares text, so the bound is cut to its milliseconds.
+    $from = $Since.ToString('yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture)
+    return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_RunHistory -Filter ("RunStartTime >= '" + $from + "'") -ErrorAction Stop)
+}
+"""
+)
+
+WMI_RUNS = (
+    WMI_ROWS
+    + r"""
 function ConvertFrom-WmiTime($Text) {
     $moment = [datetime]::MinValue
     $styles = [System.Globalization.DateTimeStyles]'AssumeUniversal, AdjustToUniversal'
     $parsed = [datetime]::TryParseExact([string]$Text, 'yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture, $styles, [ref]$moment)
     if (-not $parsed -or $moment.Year -lt 2000) { return $null }
     return $moment.ToString('o')
-}
-function Get-WmiRows($Since) {
-    # The provider compares text, so the bound is cut to its milliseconds.
-    $from = $Since.ToString('yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture)
-    return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_RunHistory -Filter ("RunStartTime >= '" + $from + "'") -ErrorAction Stop)
 }
 function Get-NodeText($Node, $Path) {
     $found = $Node.SelectSingleNode($Path)
@@ -88,6 +99,7 @@ function Read-WmiRuns($Since) {
     }
 }
 """
+)
 
 WMI_CONNECTORS = r"""
 function Read-WmiConnectors {
@@ -118,7 +130,7 @@ function Read-WmiAccounts($Since) {
 
 # One file on the server keeps two tasks from looking and starting at the same time. It goes away with the handle, however that ends.
 # Nobody holds it for longer than a start takes; who cannot get it within that time is kept out by rights and goes on without.
-LOCK = r"""
+LOCK_FILE = r"""
 function Open-Lock($Seconds) {
     $path = Join-Path $env:ProgramData 'hybrid.identity.lock'
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
@@ -132,6 +144,11 @@ function Open-Lock($Seconds) {
         Start-Sleep -Milliseconds 250
     }
 }
+"""
+
+LOCK = (
+    LOCK_FILE
+    + r"""
 function Get-NumbersBefore { try { return Read-WmiNumbers ((Get-Date).ToUniversalTime().AddDays(-30)) } catch { return $null } }
 function Wait-NewRun($Before, $Limits) {
     if ($null -eq $Before) { return $false }
@@ -144,6 +161,7 @@ function Wait-NewRun($Before, $Limits) {
     return $false
 }
 """
+)
 
 # What the older engines have in common: they have no flag, and their history comes by WMI. Quiet is not the end: between two steps of a
 # cycle everything looks idle.

@@ -23,9 +23,9 @@ _ARM = "Set-FullPasswordSync"
 class DirSyncPasswordFakes(DirSyncFakes):
     """The fakes. tasks: see PasswordFakes."""
 
-    def __init__(self, cmdlet: Cmdlet, clock: Clock, user: str, tasks: Tasks) -> None:
+    def __init__(self, cmdlet: Cmdlet, clock: Clock, user: str, options: Any, tasks: Tasks) -> None:
         super().__init__(cmdlet, clock, user)
-        self._tasks = tasks
+        self._options, self._tasks = options, tasks
         self.by_script = {scripts.LOOK: self.look, scripts.FORCE: self.force, scripts.REPAIR: self.repair}
 
     def _runs(self, name: str) -> bool:
@@ -62,7 +62,10 @@ class DirSyncPasswordFakes(DirSyncFakes):
         except CmdletError as error:
             look["problems"]["connectors"] = error_object(error)
         try:
-            self._import(p)
+            if self._import(p) == ("module", None):
+                words = "The specified module was not loaded because no valid module file was found in any module directory."
+                where = "Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand"
+                raise CmdletError("System.IO.FileNotFoundException", -2147024894, where, "ResourceUnavailable", words, True)
         except CmdletError as error:
             look["problems"]["module"] = error_object(error)
         else:
@@ -73,7 +76,7 @@ class DirSyncPasswordFakes(DirSyncFakes):
                 look["command"] = False
                 if "CommandNotFoundException" not in error.error_id:
                     look["problems"]["module"] = error_object(error)
-        look["admin"] = "S-1-5-21-" + p["group"] in self._cmdlet("own_groups")
+        look["admin"] = None if self._options.custom_groups else "S-1-5-21-" + p["group"] in self._cmdlet("own_groups")
         for task in self._cmdlet("task_list", path="\\hybrid.identity"):
             look["tasks"].append({"name": task["Name"], "running": task["State"] == 4})
         look["at"] = self.now()
@@ -108,9 +111,11 @@ class DirSyncPasswordFakes(DirSyncFakes):
         if any(not one["running"] or not one["stops"] or one["mode"] == "Disabled" for one in outcome["services"]):
             return
         name = "guardian-" + p["stamp"]
-        self._tasks.write(
-            name, lambda cmdlet, tasks: _guard(cmdlet, tasks, self._clock, "work-" + p["stamp"], name, p["services"]), p["delay"]
-        )
+
+        def guard(cmdlet: Cmdlet, tasks: Tasks) -> None:
+            DirSyncPasswordFakes(cmdlet, self._clock, "", self._options, tasks).guardian("work-" + p["stamp"], name, p["services"])
+
+        self._tasks.write(name, guard, p["delay"])
         outcome.update(guarded=True, at=self.now())
         try:
             self._cmdlet(_ARM)
@@ -169,7 +174,3 @@ class DirSyncPasswordFakes(DirSyncFakes):
         if all(self._runs(service) for service in services):
             self._tasks.remove(work)
             self._tasks.remove(name)
-
-
-def _guard(cmdlet: Cmdlet, tasks: Tasks, clock: Clock, work: str, name: str, services: list[str]) -> None:
-    DirSyncPasswordFakes(cmdlet, clock, "", tasks).guardian(work, name, services)

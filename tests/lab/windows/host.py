@@ -207,7 +207,7 @@ class WindowsHost:
             **AadSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **passwords.by_script,
-            **DirSyncPasswordFakes(cmdlet, self._clock, caller.user, tasks).by_script,
+            **DirSyncPasswordFakes(cmdlet, self._clock, caller.user, self.server.options, tasks).by_script,
         }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
