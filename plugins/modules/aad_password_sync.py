@@ -18,6 +18,8 @@ description:
   - Microsoft says to run it once. A second run within O(min_interval) finds it done and changes nothing.
   - While it is forced, the channel of a forest is off for a moment. Off and on run in a task of their own on the sync server, which no lost
     connection ends, and a second task, the guardian, is written before and switches on what was on if everything else dies.
+  - On DirSync it is armed, and the service FIMSynchronizationService is restarted, with the one that depends on it. There is no channel that could
+    be read or switched there, so O(state=enabled) and O(state=disabled) fail with C(engine_unsupported).
   - With O(state=enabled) and O(state=disabled) switches the channels of AD connectors. The tenant's own switch is never touched.
   - The ordinary channel carries every changed password within two minutes by itself. This module is for the time after a repair, after Entra
     Domain Services was set up, or when it is not known what was sent.
@@ -57,7 +59,7 @@ options:
   users:
     description:
       - People whose own result is told in RV(people), at most 5000. A distinguished name, a source anchor (base64), a user principal name or an
-        account name. The last two are looked for in the connector space, which takes a while in a large directory.
+        account name. The last two are looked for in the connector space, which takes a while in a large directory. On DirSync they are refused.
       - Who cannot be found, or is ambiguous, is refused before anything is changed.
     type: list
     elements: str
@@ -192,7 +194,7 @@ connectors:
       description: Its identifier.
       type: str
     enabled_before:
-      description: Whether its channel was on when the task began.
+      description: Whether its channel was on when the task began. Null on DirSync, which does not tell; the same for the flag.
       type: bool
     enabled:
       description: Whether it is on, as it was last read.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""aad_password_sync against the simulated sync server, over real pywinrm: engine x case, what it refuses, what it proves."""
+"""aad_password_sync against the simulated sync server, over real pywinrm: what it proves (engine x case: test_password_engines)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import procedures
 import pytest
 from estates import MakeEstate
-from patience import FOR_EVER, wait_until
+from patience import wait_until
 
 from lab.estate import ACCOUNTS, Estate
 
@@ -115,22 +115,9 @@ def _switch_off(estate: Estate) -> None:
 
 
 CASES: dict[str, Cell] = {
-    "force and prove": Cell(forced=1),
-    "check mode": Cell({"check_mode": True}),
-    "enabled, is on": Cell({"state": "enabled"}, changed=False),
-    "disabled": Cell({"state": "disabled"}),
-    "disabled, is off": Cell({"state": "disabled"}, prepare=_switch_off, changed=False),
-    "enabled": Cell({"state": "enabled"}, prepare=_switch_off),
     "enabled, check mode": Cell({"state": "enabled", "check_mode": True}, prepare=_switch_off),
-    "one of two forests fails": Cell({}, TWO, _failure("replication_denied", "fabrikam.test"), "replication_denied", forced=2),
     "one of two is meant": Cell({"connectors": ["LAB.test"]}, {**TWO, "password_people": 2}, forced=1),
     "named person succeeds": Cell({"users": [FIRST, SECOND]}, forced=1),
-    "named person fails": Cell({"users": [FIRST]}, prepare=_outcome("failed"), reason="password_sync_failed", forced=1),
-    "named person is retried": Cell(
-        {"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("retrying"), reason="password_sync_failed", forced=1
-    ),
-    "named person is pending": Cell({"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("pending"), reason="password_sync_failed", forced=1),
-    "named person is not seen": Cell({"users": [FIRST], "wait_timeout": 8}, prepare=_outcome("unseen"), reason="password_sync_failed", forced=1),
     "somebody fails": Cell(prepare=_outcome("failed"), forced=1),
     "somebody fails, all count": Cell({"fail_on": "failed_users"}, prepare=_outcome("failed"), reason="password_sync_failed", forced=1),
     "a forest fails, nothing counts": Cell({"fail_on": "never"}, prepare=_failure("replication_denied"), state="failed", forced=1),
@@ -139,23 +126,11 @@ CASES: dict[str, Cell] = {
     "ambiguous person": Cell({"users": ["person1"]}, TWO, reason="invalid_input", changed=False),
     "unknown connector": Cell({"connectors": ["contoso.com"]}, reason="invalid_input", changed=False),
     "the Entra connector": Cell({"connectors": ["lab.onmicrosoft.com - AAD"]}, reason="invalid_input", changed=False),
-    "staging": Cell(server={"staging": True}, reason="staging", changed=False),
-    "wizard open": Cell(server={"suspended": True}, reason="scheduler_suspended", changed=False),
-    "service stopped": Cell(server={"service_running": False}, reason="service_stopped", changed=False),
-    "tenant feature off": Cell(server={"password_feature": False}, reason="tenant_feature_off", changed=False),
     "tenant feature off, disabling": Cell({"state": "disabled"}, {"password_feature": False}),
     "tenant feature not known": Cell(server={"password_feature": None}, forced=1),
-    "channel off": Cell(prepare=_switch_off, reason="password_sync_disabled", changed=False),
-    "no Entra connector": Cell(server={"cloud_connectors": 0}, reason="entra_connector_missing", changed=False),
-    "two Entra connectors": Cell(server={"cloud_connectors": 2}, reason="entra_connector_ambiguous", changed=False),
-    "FIPS": Cell(prepare=_event("fips"), reason="fips_blocked", changed=False),
     "FIPS, long ago": Cell(prepare=_event("fips", 400), forced=1),
-    "first synchronisation unfinished": Cell(prepare=_event("first_sync_unfinished", 4000), reason="first_sync_unfinished", changed=False),
     "first synchronisation, healed": Cell(prepare=_event("first_sync_unfinished", 200, healed=True), forced=1),
-    "replication denied": Cell(prepare=_event("replication_denied"), reason="replication_denied", changed=False),
     "replication denied, healed": Cell(prepare=_event("replication_denied", 100, healed=True), forced=1),
-    "operator": Cell(user="svc-limited", reason="engine_access_denied", changed=False),
-    "administrator outside the groups": Cell(user="svc-sync", reason="engine_access_denied", changed=False),
     "the same, check mode": Cell({"check_mode": True}, user="svc-sync", reason="engine_access_denied", changed=False),
     "the same, over an open network": Cell(
         server={"password_cmdlets_over_network": True, "operators_may_write": True},
@@ -163,31 +138,28 @@ CASES: dict[str, Cell] = {
         reason="engine_access_denied",
         changed=False,
     ),
-    "closed local route": Cell(server={"tasks_run": False}, reason="engine_access_denied", changed=False),
     "groups of other names": Cell(server={"custom_groups": True}, forced=1),
     "switch wants a sign-in": Cell(server={"password_set_needs_user": True}, reason="engine_unsupported", changed=False),
-    "busy connector": Cell(
-        {"wait_timeout": 4}, prepare=lambda estate: estate.sync.arm("profiles_by_hand", each=60, cmdlet="Get-ADSyncConnectorRunStatus"),
-        reason="busy_timeout", changed=False,
-    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", CASES)
-def test_engine_and_case(engine: str, name: str, make_estate: MakeEstate, record_property: Any) -> None:
+#: those that rest on what a script finds out, and not on decisions alone
+_OF_SCRIPTS = ("tenant feature not known", "groups of other names", "switch wants a sign-in", "the same, over an open network")
+
+
+@pytest.mark.parametrize(
+    ("name", "scripts_with"),
+    [(name, scripts) for name in CASES for scripts in ("fakes", "powershell") if scripts == "fakes" or name in _OF_SCRIPTS],
+    indirect=["scripts_with"],
+)
+def test_case(name: str, make_estate: MakeEstate) -> None:
+    """What the tables of test_password_engines do not have, on the newest engine."""
     cell = CASES[name]
-    estate = make_estate(connect={**ENGINES[engine], **cell.server})
-    if name == "busy connector":
-        estate.sync.spawn(lambda: estate.sync.engine.run_profile(estate.sync.engine.connector(True), "Delta Import", FOR_EVER), "by hand")
-        wait_until(lambda: estate.sync.engine.busy)
-    elif cell.prepare is not None:
-        cell.prepare(estate)
+    estate = make_estate(connect=cell.server)
+    cell.prepare(estate)
     before = [(one.enabled, one.flag) for one in estate.sync.channels.all]
     began = len(estate.sync.passwords.switched)
     result = passwords(estate, user=cell.user, **cell.params)
-    record_property("line", f"{engine:20} {name:34} {result['failure_reason'] or 'success':22} {result['msg'][:90]}")
-    print(f"{engine:20} {name:34} {result['failure_reason'] or 'success':22} {states(result)} {result['msg'][:100]}")
     assert result["failure_reason"] == cell.reason, result["msg"]
     assert bool(result.get("failed")) is (cell.reason is not None)
     assert result["changed"] is cell.changed
@@ -202,7 +174,7 @@ def test_engine_and_case(engine: str, name: str, make_estate: MakeEstate, record
         assert all(one.enabled for one in estate.sync.channels.all)
         assert [on for _at, _user, _name, on in estate.sync.passwords.switched] == [False, True] * cell.forced
     if cell.forced and cell.reason is None and cell.state == "*":
-        assert set(states(result)) == ({"verified"} if engine == "connect" else {"confirmed"})
+        assert set(states(result)) == {"verified"}
         assert any("overwritten" in warning for warning in result["warnings"])
     assert is_clean(estate)
 

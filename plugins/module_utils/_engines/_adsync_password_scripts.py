@@ -8,7 +8,8 @@ channel on, for each AD connector. Nothing here needs more than Windows PowerShe
 
 from __future__ import annotations
 
-from .._remote._lasting_script import CREATE, EMPTY, OWN, REMOVE, TASKS
+from .._remote._lasting_script import CREATE, EMPTY, GUARD, OWN, REMOVE, TASKS
+from ._fim_scripts import WMI_AGENTS, WMI_BUSY
 
 _IMPORT = r"""
 function Import-Engine {
@@ -40,14 +41,20 @@ function Set-Channel($Source, $Target, $Enable) {
 }
 """
 
-# The cmdlet came with 1.1.130.
-_BUSY = r"""
-function Get-Busy {
+# The cmdlet came with 1.1.130; before, the WMI provider tells what runs. Where that is broken, nobody knows, which is said once.
+_BUSY = (
+    WMI_AGENTS
+    + WMI_BUSY
+    + r"""
+function Get-Busy([switch]$Told) {
     if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
         foreach ($one in @(Get-ADSyncConnectorRunStatus -ErrorAction Stop)) { if ($null -ne $one) { [string]$one.ConnectorName } }
+        return
     }
+    try { Read-WmiBusy } catch { if ($Told) { throw } }
 }
 """
+)
 
 # Everything that has to be known before anything is changed. What cannot be read is null or an error of its own, never "off".
 LOOK = (
@@ -80,7 +87,7 @@ foreach ($connector in @(Get-ADSyncConnector -ErrorAction Stop)) {
     }
     $look.connectors += $one
 }
-try { $look.busy = @(Get-Busy) } catch { $look.problems['busy'] = ConvertTo-ErrorObject $_ }
+try { $look.busy = @(Get-Busy -Told) } catch { $look.problems['busy'] = ConvertTo-ErrorObject $_ }
 if (Get-Command -Name Get-ADSyncPartitionPasswordSyncState -ErrorAction SilentlyContinue) {
     try {
         $look.partitions = @(foreach ($state in @(Get-ADSyncPartitionPasswordSyncState -ErrorAction Stop)) {
@@ -179,7 +186,6 @@ if ($well -and -not $working) {
 """
 )
 
-# The guardian starts by itself, again every minute until it has removed itself, for a day at most; also after a restart of the server.
 # Parameters: channels - {source, target, flag} of those to force, all of them on; guardian - its script; delay - when it is due, in seconds;
 # busy_seconds - how long a busy connector is awaited. Nothing is changed before the guardian lies there.
 FORCE = (
@@ -188,6 +194,7 @@ FORCE = (
     + OWN
     + REMOVE
     + CREATE
+    + GUARD
     + _IMPORT
     + _CHANNEL
     + _STATE
@@ -201,24 +208,7 @@ foreach ($name in $names) { if (-not (Test-Channel $name)) { $outcome.off += $na
 $outcome.busy = @(Get-Busy | Where-Object { $names -contains $_ })
 if ($outcome.off.Count -gt 0 -or $outcome.busy.Count -gt 0) { return $outcome }
 $guardian = 'guardian-' + $p.stamp
-$folder = Join-Path $env:HYBRID_IDENTITY_TEMP ('hybrid.identity-' + $guardian)
-try {
-    New-OwnFolder $folder
-    $list = ConvertTo-Json -InputObject @{ work = 'work-' + $p.stamp; channels = @($p.channels) } -Compress -Depth 4
-    $list = [regex]::Replace($list, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
-    Set-Content -LiteralPath (Join-Path $folder 'channels.json') -Value $list -Encoding ASCII
-    Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $p.guardian -Encoding ASCII
-    $service = Get-TaskService
-    $definition = New-OneShot $service $folder 'PT10M'
-    $trigger = $definition.Triggers.Create(1)
-    $trigger.StartBoundary = (Get-Date).AddSeconds($p.delay).ToString('yyyy-MM-ddTHH:mm:ss', [System.Globalization.CultureInfo]::InvariantCulture)
-    $trigger.Repetition.Interval = 'PT1M'
-    $trigger.Repetition.Duration = 'P1D'
-    $null = $service.GetFolder('\hybrid.identity').RegisterTaskDefinition($guardian, $definition, 2, $sid, $null, 2)
-} catch {
-    Remove-OneShot $guardian $env:HYBRID_IDENTITY_TEMP
-    throw
-}
+New-Guardian $guardian @{ work = 'work-' + $p.stamp; channels = @($p.channels) } $p.guardian $p.delay
 $outcome.guarded = $true
 foreach ($one in $p.channels) {
     $channel = @{ source = $one.source; flagged = $false; off = $false; on = $false; error = $null; enabled = $null; flag = $null; at = $null }

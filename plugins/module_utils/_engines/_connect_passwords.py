@@ -96,6 +96,9 @@ class AdsyncPasswords:
 
     can_switch = True
     rights = "a member of ADSyncAdmins and a local administrator on the sync server"
+    group = _GROUP
+    restarts = False
+    finds_people = True
 
     def look(self, shell: RemoteShell, *, timeout: float, server_now: datetime) -> ChannelLook:
         """See PasswordDriver.look."""
@@ -161,7 +164,7 @@ class AdsyncPasswords:
     ) -> ForceOutcome:
         """See PasswordDriver.force."""
         parameters = {
-            "channels": [{"source": one.name, "target": cloud, "flag": one.flag} for one in channels],
+            "channels": [{"source": one.name, "target": cloud, "flag": bool(one.flag)} for one in channels],
             "guardian": GUARDIAN,
             "delay": GUARDIAN_DELAY,
             "busy_seconds": _BUSY_SECONDS,

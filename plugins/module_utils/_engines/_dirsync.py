@@ -17,6 +17,7 @@ from .._remote._failures import access_is_denied, service_is_away
 from .._remote._shape import ServerTime
 from ._answers import read_history
 from ._contract import DirSyncFolder, EngineState, History, NotSent, OtherEngine, Pace, Probe, Started, Step, Survey, Watch
+from ._dirsync_passwords import SERVICES, DirSyncPasswords
 from ._dirsync_scripts import FOLLOW, PROBE, READ_RUNS, START
 from ._fim_answers import DIRSYNC_PROBE, DIRSYNC_START, DIRSYNC_STATE, clock_seconds, read_watch, watch_answer
 from ._local_history import read_locally
@@ -25,7 +26,6 @@ from ._plan import DIRSYNC_CYCLE
 from ._retirement import retirement_of_dirsync
 from ._survey import look_around, sentences, services_of, stopped_services
 
-SERVICES = ("FIMSynchronizationService", "MSOnlineSyncScheduler")
 _WATCH_ANSWER = watch_answer(DIRSYNC_STATE)
 #: errors of a start that has not been taken
 _REFUSALS = ("System.InvalidOperationException", "System.Management.Automation.RuntimeException")
@@ -45,6 +45,11 @@ class DirSync:
     min_interval: int = 10800
     history_route: str = "local"
     plan: Sequence[Step] = DIRSYNC_CYCLE
+
+    @property
+    def passwords(self) -> DirSyncPasswords:
+        """Its password part (see driver_of)."""
+        return DirSyncPasswords(self.folder)
 
     def folder_of(self, survey: Survey) -> DirSyncFolder | None:
         """The folder of this generation on a server with DirSync; None where the server has the other one."""

@@ -43,9 +43,25 @@ return $probe
 """
 )
 
-# By module with its full path, else by snap-in, else by the console file of the older builds. A start says nothing when it is ignored, so
-# looking and starting happen under one lock, which is held until a run is seen. Where the parameter is missing the registry says that the
-# next cycle is a full one; what was written there is put back when the start is refused.
+# The commands: by module with its full path, else by snap-in, else by the console file of the older builds, in a process of its own.
+LOAD = r"""
+$console = $p.folder + '\DirSyncConfigShell.psc1'
+function Import-DirSync {
+    $module = $p.folder + '\dirsync\DirSync.psd1'
+    if (Test-Path -LiteralPath $module) { Import-Module -Name $module -ErrorAction Stop; return 'module' }
+    try { Add-PSSnapin -Name 'Coexistence-Configuration' -ErrorAction Stop; return 'snap_in' } catch { $refused = $_ }
+    if (Test-Path -LiteralPath $console) { return 'console_file' }
+    throw $refused
+}
+function Invoke-InConsole($Text) {
+    $encoded = [Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($Text))
+    $said = @(powershell.exe -NoProfile -NonInteractive -PSConsoleFile $console -EncodedCommand $encoded)
+    if ($LASTEXITCODE -ne 0) { throw (@($said | Select-Object -Unique) -join ' ') }
+}
+"""
+
+# A start says nothing when it is ignored, so looking and starting happen under one lock, which is held until a run is seen. Where the parameter
+# is missing the registry says that the next cycle is a full one; what was written there is put back when the start is refused.
 START = compact(
     "param($p)"
     + ROUND_TRIP
@@ -59,26 +75,16 @@ START = compact(
     + HISTORY
     + LOCK
     + _STATE
+    + LOAD
     + WATCH
     + r"""
 $key = 'HKLM:\SOFTWARE\Microsoft\MSOLCoExistence'
-$console = $p.folder + '\DirSyncConfigShell.psc1'
-function Import-DirSync {
-    $module = $p.folder + '\dirsync\DirSync.psd1'
-    if (Test-Path -LiteralPath $module) { Import-Module -Name $module -ErrorAction Stop; return 'module' }
-    try { Add-PSSnapin -Name 'Coexistence-Configuration' -ErrorAction Stop; return 'snap_in' } catch { $refused = $_ }
-    if (Test-Path -LiteralPath $console) { return 'console_file' }
-    throw $refused
-}
 function Invoke-Start($How, $Full) {
     if ($How -ne 'console_file') {
         if ($Full) { $null = Start-OnlineCoexistenceSync -FullSync -ErrorAction Stop } else { $null = Start-OnlineCoexistenceSync -ErrorAction Stop }
         return
     }
-    $text = '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; throw }'
-    $encoded = [Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($text))
-    $said = @(powershell.exe -NoProfile -NonInteractive -PSConsoleFile $console -EncodedCommand $encoded)
-    if ($LASTEXITCODE -ne 0) { throw (@($said | Select-Object -Unique) -join ' ') }
+    Invoke-InConsole '$ErrorActionPreference = "Stop"; try { $null = Start-OnlineCoexistenceSync } catch { $_.Exception.Message; throw }'
 }
 function Get-FullFlag { return (Get-ItemProperty -LiteralPath $key -ErrorAction Stop).FullSyncNeeded }
 function Restore-FullFlag($Before) {

@@ -26,14 +26,20 @@ function Read-WmiBusy {
 }
 """
 
-WMI_ROWS = r"""
+WMI_GUID = r"""
 function ConvertFrom-WmiGuid($Text) { return ([string]$Text).Trim('{}').ToLowerInvariant() }
+"""
+
+WMI_ROWS = (
+    WMI_GUID
+    + r"""
 function Get-WmiRows($Since) {
     # The provider compares text, so the bound is cut to its milliseconds.
     $from = $Since.ToString('yyyy-MM-dd HH:mm:ss.fff', [cultureinfo]::InvariantCulture)
     return @(Get-CimInstance -Namespace $wmiSpace -ClassName MIIS_RunHistory -Filter ("RunStartTime >= '" + $from + "'") -ErrorAction Stop)
 }
 """
+)
 
 WMI_RUNS = (
     WMI_ROWS

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Mapping, Protocol, Sequence
 
+from .._failure import HybridIdentityError
 from .._remote._call import RemoteShell
 from .._remote._clock import ClockLead
 from ._password_events import Sign
@@ -18,14 +19,20 @@ from ._password_events import Sign
 
 @dataclass(frozen=True)
 class ChannelState:
-    """The channel of one AD connector. enabled: None where it could not be read, and then problem says why. domains: DNs of its partitions."""
+    """The channel of one AD connector.
+
+    Attributes:
+        enabled: None where it could not be read, and then problem says why. flag: None where the engine does not tell. domains: DNs of its partitions.
+        readable: False on an engine that tells of no channel whether it is on.
+    """
 
     name: str
     identifier: str
     enabled: bool | None
-    flag: bool
+    flag: bool | None
     domains: tuple[str, ...] = ()
     problem: str | None = None
+    readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class ChannelLook:
         feature: whether the tenant takes hashes; None is not known. staging: None is not known.
         unattended: the channel can be switched without anybody who signs in. admin: whether the account is in the group that may change things;
         None where that group has another name here. tasks: name -> whether it runs, of our own tasks on the server.
-        problems: part -> sentence.
+        problems: part -> sentence. stopped: services that have to run for it, and do not. blocker: why nothing can be forced here, whoever asks.
     """
 
     at: datetime
@@ -62,6 +69,12 @@ class ChannelLook:
     admin: bool | None
     tasks: Mapping[str, bool] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
+    blocker: HybridIdentityError | None = None
+
+    def works(self, channel: ChannelState) -> bool:
+        """Whether a channel was seen to be on; where no engine tells, whether everything runs that it needs."""
+        return bool(channel.enabled) if channel.readable else not self.stopped
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,10 @@ class EventPage:
 
 @dataclass(frozen=True)
 class Forced:
-    """What became of one connector: whether the flag was written, the channel switched off and on again, and how it was read back."""
+    """What became of one connector: whether the flag was written, the channel switched off and on again, and how it was read back.
+
+    running: where no channel can be read, whether everything runs again that it needs.
+    """
 
     name: str
     flagged: bool
@@ -103,17 +119,30 @@ class Forced:
     flag: bool | None
     at: datetime | None
     error: str | None
+    running: bool = False
+
+    @property
+    def works(self) -> bool:
+        """Whether it was left as it has to be."""
+        return self.running if self.enabled is None else self.enabled
 
 
 @dataclass(frozen=True)
 class ForceOutcome:
-    """What came of forcing. off, busy: why nothing was changed. guarded: the guardian was left in place."""
+    """What came of forcing.
+
+    off, busy, blocker: why nothing was changed. guarded: the guardian was left in place. stopped: services that did not come back.
+    warnings belong into the result.
+    """
 
     requested: datetime
     off: tuple[str, ...]
     busy: tuple[str, ...]
     channels: tuple[Forced, ...]
     guarded: bool
+    stopped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blocker: HybridIdentityError | None = None
 
 
 @dataclass(frozen=True)
@@ -130,8 +159,13 @@ class PasswordDriver(Protocol):
 
     #: whether each channel can be switched on and off
     can_switch: bool
-    #: what an account has to be for it, in words
+    #: what an account has to be for it, in words; and the group that may change the engine
     rights: str
+    group: str
+    #: whether forcing restarts the engine: then nothing of it may run, and it is sent again where its answer was lost and no restart follows
+    restarts: bool
+    #: whether people can be found out by user principal name or account name
+    finds_people: bool
 
     def look(self, shell: RemoteShell, *, timeout: float, server_now: datetime) -> ChannelLook:
         """Read everything, change nothing; by the local route.
@@ -179,7 +213,11 @@ class PasswordDriver(Protocol):
         stamp: str,
         server_now: datetime,
     ) -> Sequence[Switched]:
-        """Switch channels, and read them back. earlier: the stamp of forcing whose guardian is not needed any more then."""
+        """Switch channels, and read them back; where none can be switched, start what has to run for them.
+
+        Args:
+            earlier: the stamp of forcing whose guardian is not needed any more then.
+        """
 
     def find_people(
         self, shell: RemoteShell, names: Sequence[str], sources: Sequence[str], *, timeout: float, server_now: datetime

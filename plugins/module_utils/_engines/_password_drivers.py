@@ -11,7 +11,7 @@ from ._contract import Engine
 from ._password_contract import PasswordDriver
 
 #: name of an engine -> its password part; an engine may also bring it along as its attribute `passwords`
-PASSWORDS: Mapping[str, PasswordDriver] = {"connect": AdsyncPasswords()}
+PASSWORDS: Mapping[str, PasswordDriver] = {"connect": AdsyncPasswords(), "aadsync": AdsyncPasswords()}
 
 
 def driver_of(engine: Engine) -> PasswordDriver | None:

@@ -75,7 +75,7 @@ def ensure_passwords(
     actor = _Actor(driver, shell, desired, deadline, progress)
     seen = Observed(probe, probe.lead, probe.at, deadline.left(), shell.deadline.left())
     while True:
-        case = Case(desired, seen, driver.can_switch, driver.rights)
+        case = Case(desired, seen, driver.can_switch, driver.rights, driver.group, driver.restarts, driver.finds_people)
         action = decide(case)
         if isinstance(action, Stop):
             return _end(engine, case, action)

@@ -25,8 +25,6 @@ def blocked(case: Case) -> Stop | None:
     probe = case.seen.probe
     if probe.blocker is not None:
         return Stop(probe.blocker.message, probe.blocker.reason, probe.blocker.remedy)
-    if probe.support == "refused":
-        return Stop(probe.support_note, "engine_unsupported")
     if probe.state is not None and probe.state.suspended:
         return Stop("The scheduler is suspended: a configuration wizard is open or an upgrade runs.", "scheduler_suspended")
     if probe.state is not None and probe.state.staging:
@@ -45,11 +43,15 @@ def refused(case: Case) -> Stop | None:
             "engine_access_denied",
             f"The account has to be {case.rights}, with a new logon after it was added.",
         )
+    if seen.blocker is not None:
+        return Stop(seen.blocker.message, seen.blocker.reason, seen.blocker.remedy)
     if look is None:
         return None
+    if look.stopped:
+        return Stop(f"The service {' and '.join(look.stopped)} does not run on the sync server.", "service_stopped")
     if look.admin is False:
         return Stop(
-            "The account may look at the sync engine, and not change it: it is not in the group ADSyncAdmins.",
+            f"The account may look at the sync engine, and not change it: it is not in the group {case.group}.",
             "engine_access_denied",
             f"The account has to be {case.rights}, with a new logon after it was added.",
         )
@@ -69,7 +71,9 @@ def refused(case: Case) -> Stop | None:
             f"connectors names {', '.join(case.unknown)}, which is no AD connector of this engine. Its AD connectors: {known}.",
             "invalid_input",
         )
-    unread = [one for one in case.selected if one.enabled is None]
+    if look.blocker is not None:
+        return Stop(look.blocker.message, look.blocker.reason, look.blocker.remedy)
+    unread = [one for one in case.selected if one.enabled is None and one.readable]
     if unread:
         return Stop(f"The channel of {unread[0].name} could not be read: {unread[0].problem or 'it has no configuration'}.", "engine_error")
     if not look.unattended:
@@ -80,7 +84,7 @@ def refused(case: Case) -> Stop | None:
         )
     if look.feature is False and (case.desired.state == "synced" or case.desired.enable):
         return Stop("Password hash synchronisation is off in the tenant.", "tenant_feature_off")
-    off = [one.name for one in case.selected if not one.enabled]
+    off = [one.name for one in case.selected if one.enabled is False]
     if case.desired.state == "synced" and off:
         return Stop(f"Password hash synchronisation is off for {', '.join(off)}.", "password_sync_disabled")
     return None
@@ -124,6 +128,11 @@ def warnings_before(case: Case) -> tuple[str, ...]:
     """What has to be said along with forcing."""
     found = [SIDE_EFFECTS]
     seen = case.seen
+    if seen.probe.support == "refused":
+        found.append(seen.probe.support_note)
+    for part, words in (("staging", "Whether this server is in staging mode"), ("busy", "Whether a connector runs")):
+        if seen.first_look is not None and part in seen.first_look.problems:
+            found.append(f"{words} is not known: {seen.first_look.problems[part]}.")
     if seen.first_look is not None and seen.first_look.feature is None:
         problem = seen.first_look.problems.get("feature", "the engine does not say")
         found.append(f"Whether the tenant takes password hashes is not known: {problem}.")
@@ -178,6 +187,20 @@ def read_history(case: Case) -> Action:
 
 def find_people(case: Case) -> Action:
     return FindPeople(names_to_find(case.desired.users))
+
+
+def nameless(case: Case) -> bool:
+    """People are named in a way that this engine cannot tell who is meant by."""
+    return bool(names_to_find(case.desired.users)) and not case.finds_people
+
+
+def stop_nameless(case: Case) -> Action:
+    words = ", ".join(names_to_find(case.desired.users)[:10])
+    return Stop(
+        f"This engine cannot tell who is meant by a user principal name or an account name, so nothing was started: {words}.",
+        "invalid_input",
+        "Name people by their distinguished name or source anchor.",
+    )
 
 
 def unknown_people(case: Case) -> Action:
@@ -244,9 +267,11 @@ def busy_too_long(case: Case) -> Action:
 
 
 def is_busy(case: Case) -> bool:
-    """A connector that would be saved runs just now; after each refusal the engine is looked at anew."""
+    """A connector that would be saved runs just now, or anything where all of it would be restarted; after each refusal it is looked at anew."""
     look = case.seen.look
-    return look is not None and any(one.name in look.busy for one in case.uncovered)
+    if look is None:
+        return False
+    return bool(look.busy) if case.restarts else any(one.name in look.busy for one in case.uncovered)
 
 
 def force(case: Case) -> Action:

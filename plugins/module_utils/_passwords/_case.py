@@ -29,16 +29,22 @@ PEOPLE_WAIT = 300.0
 FRESH = 300.0
 #: seconds within which forcing whose answer was lost has to show itself
 LOST_SHOWS = 20.0
+#: the same where an engine has to be restarted, and how often that is sent
+RESTART_SHOWS = 60.0
+SENDINGS = 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """One decision."""
+    """One decision. What follows `seen` is what the password part of the engine can do (see PasswordDriver)."""
 
     desired: DesiredPasswords
     seen: Observed
     can_switch: bool = True
     rights: str = ""
+    group: str = ""
+    restarts: bool = False
+    finds_people: bool = True
 
     # -- which connectors
 

@@ -50,7 +50,7 @@ _FIRST: tuple[Row, ...] = (
 _READY: tuple[Row, ...] = (
     Row(
         "blocked",
-        "the engine cannot be driven: service, retired version, suspended, staging",
+        "the engine cannot be driven: service, suspended, staging",
         "stop with that reason",
         lambda case: _before.blocked(case) is not None,
         _before.stop_blocked,
@@ -104,6 +104,20 @@ ROWS: tuple[Row, ...] = (
         "read from the marker",
         lambda case: case.requested and not case.reading,
         _pending.read_after_force,
+    ),
+    Row(
+        "look before again",
+        "forcing restarts the engine, its answer was lost, and nothing shows a restart; the newest look is old, or saw something run",
+        "look again",
+        _pending.look_before_again,
+        _pending.look_once_more,
+    ),
+    Row(
+        "force again",
+        "forcing restarts the engine, its answer was lost, nothing works at it, and no restart follows",
+        "force it again, a few times",
+        _pending.may_force_again,
+        _pending.force_again,
     ),
     Row(
         "nothing came",
@@ -165,6 +179,13 @@ ROWS: tuple[Row, ...] = (
         _before.stop_unreadable,
     ),
     Row("future", "since lies in the future", "stop: invalid_input", _before.is_future, _before.future),
+    Row(
+        "nameless people",
+        "people are named by account or user principal name, which this engine cannot resolve",
+        "stop before anything is changed",
+        _before.nameless,
+        _before.stop_nameless,
+    ),
     Row(
         "find people",
         "people are named by account or user principal name",

@@ -13,6 +13,8 @@ from ._journal import Mark
 
 #: what shows that a forest works again after a failure
 HEALING = ("full_began", "domain_ended", "full_ended", "batch_ended", "heartbeat", "results")
+#: what shows that a full synchronisation goes on in spite of a failure; passwords are sent without one as well
+_GOES_ON = ("progress", "domain_began", "domain_ended", "full_ended")
 #: reasons that do not pass by themselves
 LASTING = (
     "replication_denied",
@@ -29,6 +31,7 @@ class Full:
     """One full synchronisation of a forest.
 
     ended: None while it runs. broken: the agent was stopped or started meanwhile, so it did not come to its end. failed: the engine says so.
+    stuck: a failure is the last that was heard of it.
     domains: name or text -> ended.
     """
 
@@ -37,17 +40,18 @@ class Full:
     ended: datetime | None = None
     broken: bool = False
     failed: bool = False
+    stuck: bool = False
     domains: Mapping[str, bool] | None = None
 
     @property
     def running(self) -> bool:
         """Whether it may still come to its end."""
-        return self.ended is None and not self.broken and not self.failed
+        return self.ended is None and self.counts
 
     @property
     def counts(self) -> bool:
         """Whether it is one that has ended, or will."""
-        return not self.broken and not self.failed
+        return not self.broken and not self.failed and not self.stuck
 
 
 def fulls_of(marks: Iterable[Mark], places: Iterable[str] = ()) -> list[Full]:
@@ -64,7 +68,11 @@ def fulls_of(marks: Iterable[Mark], places: Iterable[str] = ()) -> list[Full]:
             if found and found[-1].running:
                 found[-1] = replace(found[-1], broken=True)
             found.append(Full(sign.record, sign.at, domains={}))
-        elif found and found[-1].running:
+        elif found and (found[-1].running or found[-1].stuck):
+            if sign.kind == "failed":
+                found[-1] = replace(found[-1], stuck=True)
+            elif sign.kind in _GOES_ON:
+                found[-1] = replace(found[-1], stuck=False)
             if sign.kind == "full_ended":
                 found[-1] = replace(found[-1], ended=sign.at)
             elif sign.kind == "full_failed":

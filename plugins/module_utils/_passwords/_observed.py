@@ -10,6 +10,7 @@ from typing import Mapping, Sequence
 
 from .._engines._contract import Probe
 from .._engines._password_contract import ChannelLook, ChannelState, Edge, EventPage, ForceOutcome, Switched
+from .._failure import HybridIdentityError
 from .._remote._clock import ClockLead
 from .._remote._failures import CallFailure
 from ._journal import Forests, Journal
@@ -57,6 +58,7 @@ class Observed:
         local_problem: why the local route is closed. sent: forcing. seen_on: connectors that were read back as on after that.
         switched: what came of switching, by name; switch_lost: its answer never came. repairs: how often this task switched on what it had
         switched off. unlooked: why the last look at the channels, which were on, failed. found: name -> places of the people who were asked for by name.
+        sendings: how often forcing was, or may have been, sent. blocker: why it was refused on the server, just before anything was changed.
         time_left, reserve_left: seconds; the latter for looking and switching on once an off may have been sent.
     """
 
@@ -85,6 +87,8 @@ class Observed:
     found: Mapping[str, Sequence[tuple[str, str]]] | None = None
     unlooked: str | None = None
     trouble: Trouble | None = None
+    sendings: int = 0
+    blocker: HybridIdentityError | None = None
 
     @property
     def forests(self) -> Forests:
@@ -98,15 +102,18 @@ class Observed:
 
 def after_look(seen: Observed, look: ChannelLook) -> Observed:
     """Add a look at the channels."""
+    if not look.channels and look.stopped and seen.look is not None:  # an engine that does not run does not tell what it has
+        look = replace(look, channels=seen.look.channels, clouds=seen.look.clouds)
     first = seen.first_look or look
     seen = replace(
         seen, look=look, first_look=first, looked_at=look.at, now=max(seen.now, look.at), lead=seen.lead.narrowed(look.lead), trouble=None
     )
-    if seen.sent is None:
+    sent = seen.sent
+    if sent is None:
         return seen
-    working = look.tasks.get("work-" + seen.sent.stamp, False)
-    on = {one.identifier for one in look.channels if one.enabled and one.identifier in seen.sent.connectors}
-    return seen if working else replace(seen, seen_on=seen.seen_on | on)
+    working = look.tasks.get("work-" + sent.stamp, False)
+    on = {one.identifier for one in look.channels if look.works(one) and one.identifier in sent.connectors}
+    return replace(seen, busy=(), seen_on=seen.seen_on if working else seen.seen_on | on)
 
 
 def after_events(seen: Observed, page: EventPage) -> Observed:
@@ -132,13 +139,16 @@ def after_force(seen: Observed, sent: Sent) -> Observed:
     """Add what came of forcing. Where nothing was sent (something was off or busy), nothing counts as sent."""
     outcome = sent.outcome
     if outcome is not None and not outcome.channels:
-        return replace(seen, busy=outcome.busy, attempts=seen.attempts + 1, looked_at=None, trouble=None)
+        looked_at = None if seen.sent is None else seen.looked_at
+        return replace(seen, busy=outcome.busy, blocker=outcome.blocker, attempts=seen.attempts + 1, looked_at=looked_at, trouble=None)
     on: set[str] = set()
     if outcome is not None and seen.look is not None:
-        names = {one.name for one in outcome.channels if one.enabled}
+        names = {one.name for one in outcome.channels if one.works}
         on = {one.identifier for one in seen.look.channels if one.name in names}
     journal = replace(seen.journal, start=None)
-    return replace(seen, sent=sent, journal=journal, busy=(), seen_on=seen.seen_on | on, trouble=None, looked_at=None)
+    return replace(
+        seen, sent=sent, journal=journal, busy=(), seen_on=frozenset(on), sendings=seen.sendings + 1, trouble=None, looked_at=None
+    )
 
 
 def after_switch(seen: Observed, switched: Sequence[Switched] | None, words: str, *, repair: bool) -> Observed:

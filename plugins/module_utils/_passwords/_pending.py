@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from .._remote._failures import as_failure
-from ._actions import Action, Look, ReadEvents, Stop, Switch
-from ._before import warnings_before
-from ._case import LOST_SHOWS, TROUBLE, TROUBLE_PAUSE, Case
+from ._actions import Action, Force, Look, ReadEvents, Stop, Switch
+from ._before import wait_for_rest, warnings_before
+from ._case import LOST_SHOWS, RESTART_SHOWS, SENDINGS, TROUBLE, TROUBLE_PAUSE, Case
 from ._proof import Proof
 
 #: seconds of one long poll of the event log
@@ -23,6 +23,13 @@ def trouble(case: Case) -> Action:
     if (case.requested or case.seen.switch_lost) and trouble.seconds < TROUBLE and not case.time_is_over:
         return Look(TROUBLE_PAUSE, words="the sync server does not answer; looking again for what became of it")
     failure = as_failure(trouble.error)
+    if case.left_off and not case.can_switch:
+        return Stop(
+            f"{case.asked}Whether the engine runs again is not known. {failure.message}",
+            failure.reason,
+            failure.remedy,
+            warnings=warnings_after(case),
+        )
     if case.left_off:
         return channel_left_off(case, f"{failure.message} ")
     return Stop(f"{case.asked}{failure.message}", failure.reason, failure.remedy, warnings=warnings_after(case))
@@ -47,7 +54,20 @@ def repair(case: Case) -> Action:
 
 
 def stop_left_off(case: Case) -> Action:
-    return channel_left_off(case)
+    return channel_left_off(case) if case.can_switch else service_left_down(case)
+
+
+def service_left_down(case: Case) -> Stop:
+    """A service that forcing restarted does not come back."""
+    sent, look = case.seen.sent, case.seen.look
+    names = look.stopped if look is not None and look.stopped else sent.outcome.stopped if sent is not None and sent.outcome else ()
+    words = " and ".join(names) or "of the engine"
+    return Stop(
+        f"The service {words} was restarted and does not run again. A full password synchronisation is armed and begins when it runs.",
+        "service_stopped",
+        f"Find out why it does not start (Application and System event log), and start {words}; nothing has to be armed again.",
+        warnings=warnings_after(case),
+    )
 
 
 def channel_left_off(case: Case, why: str = "") -> Stop:
@@ -75,12 +95,41 @@ def read_people(case: Case) -> Action:
     return ReadEvents(POLL, words="waiting for the results of the people who were named")
 
 
+def look_before_again(case: Case) -> bool:
+    """It may have to be sent again, and what the server was seen to do is old, or the engine was busy."""
+    sent, look = case.seen.sent, case.seen.look
+    if sent is None or look is None or not case.restarts or case.time_is_over or case.seen.sendings >= SENDINGS:
+        return False
+    old = (look.at - sent.at).total_seconds() < RESTART_SHOWS
+    return (old or bool(case.seen.busy or look.busy)) and nothing_came(case)
+
+
+def look_once_more(case: Case) -> Action:
+    look = case.seen.look
+    return wait_for_rest(case) if case.seen.busy or (look is not None and look.busy) else look_after(case)
+
+
+def may_force_again(case: Case) -> bool:
+    """Arming and restarting once more does no harm, and only then it is certain that it was done."""
+    if not case.restarts or case.seen.sendings >= SENDINGS or case.time_is_over or case.seen.blocker is not None:
+        return False
+    return nothing_came(case)
+
+
+def force_again(case: Case) -> Action:
+    if case.seen.sent is None:
+        raise AssertionError("nothing was sent")
+    return Force(case.seen.sent.connectors)
+
+
 def nothing_came(case: Case) -> bool:
-    """The answer was lost, and nothing at all shows that the work was ever begun."""
+    """The answer was lost, and nothing at all shows that the work was ever begun; or, where it restarts the engine, that this was done."""
     sent, look = case.seen.sent, case.seen.look
     if not case.lost or sent is None or look is None or case.seen.looked_at is None:
         return False
-    if any(sent.stamp in name for name in look.tasks) or (case.seen.now - sent.at).total_seconds() < LOST_SHOWS:
+    if (case.seen.now - sent.at).total_seconds() < (RESTART_SHOWS if case.restarts else LOST_SHOWS):
+        return False
+    if case.working if case.restarts else any(sent.stamp in name for name in look.tasks):
         return False
     behind = case.seen.marker.record if case.seen.marker else 0
     signs = [
@@ -96,6 +145,9 @@ def nothing_came(case: Case) -> bool:
 def stop_nothing_came(case: Case) -> Action:
     if case.seen.sent is None:
         raise AssertionError("nothing was sent")
+    if case.restarts:
+        words = f"{case.asked}The engine runs, and no restart was seen to follow: {case.seen.sent.words}"
+        return Stop(words, "not_confirmed", "Run the task again.", warnings=warnings_after(case))
     return Stop(
         f"{case.asked}Every channel is on, and nothing shows that it began: {case.seen.sent.words}",
         "not_confirmed",
@@ -142,6 +194,9 @@ def judged(case: Case) -> Action:
         return Stop(
             f"{_ended(case)}, and not everybody who was named has a new password: {words}{more}.", "password_sync_failed", warnings=warnings
         )
+    if case.requested and case.seen.probe.support == "refused" and not any(proof.users.succeeded for proof in case.proofs.values()):
+        words = f"{case.asked}{case.seen.probe.support_note} Nothing shows that it took a single password."
+        return Stop(words, "not_confirmed", "Upgrade the sync engine.", warnings=warnings)
     users = [proof.users for proof in case.proofs.values()]
     bad = sum(one.failed + one.retrying + one.pending for one in users)
     if bad and desired.fail_on == "failed_users":
@@ -192,6 +247,10 @@ def warnings_after(case: Case) -> tuple[str, ...]:
     if case.off_meanwhile:
         names = ", ".join(one.name for one in case.off_meanwhile)
         found.append(f"The channel of {names} was switched off by somebody else meanwhile; it was left as it is.")
+    sent, look = case.seen.sent, case.seen.look
+    found += sent.outcome.warnings if sent is not None and sent.outcome is not None else ()
+    if case.requested and not case.left_off and look is not None and look.stopped:
+        found.append(f"The service {' and '.join(look.stopped)} came back after the restart, and was stopped by somebody else since.")
     if case.seen.unlooked is not None:
         found.append(f"The channels could not be read again at the end: {case.seen.unlooked}.")
     if case.seen.journal.rolled:

@@ -84,6 +84,31 @@ function New-OneShot($Service, $Folder, $Limit) {
 """
 )
 
+# A task that is due later, and comes again every minute until it has removed itself, for a day at most; also after a restart of the server.
+# What it has to know lies beside its script.
+GUARD = r"""
+function New-Guardian($Name, $List, $Script, $Delay) {
+    $folder = Join-Path $env:HYBRID_IDENTITY_TEMP ('hybrid.identity-' + $Name)
+    try {
+        New-OwnFolder $folder
+        $text = ConvertTo-Json -InputObject $List -Compress -Depth 4
+        $text = [regex]::Replace($text, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
+        Set-Content -LiteralPath (Join-Path $folder 'channels.json') -Value $text -Encoding ASCII
+        Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $Script -Encoding ASCII
+        $service = Get-TaskService
+        $definition = New-OneShot $service $folder 'PT10M'
+        $trigger = $definition.Triggers.Create(1)
+        $trigger.StartBoundary = (Get-Date).AddSeconds($Delay).ToString('yyyy-MM-ddTHH:mm:ss', [System.Globalization.CultureInfo]::InvariantCulture)
+        $trigger.Repetition.Interval = 'PT1M'
+        $trigger.Repetition.Duration = 'P1D'
+        $null = $service.GetFolder('\hybrid.identity').RegisterTaskDefinition($Name, $definition, 2, $sid, $null, 2)
+    } catch {
+        Remove-OneShot $Name $env:HYBRID_IDENTITY_TEMP
+        throw
+    }
+}
+"""
+
 # What the task runs. It finds its folder by itself, so nothing is formatted into it. Its answer lies there until it has been fetched, or for a
 # minute; then it removes itself, for whoever sent it may be gone.
 LASTING_RUNNER = (

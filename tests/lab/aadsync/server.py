@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from lab.fim.server import FimServer
 from lab.fim.services import Service
 from lab.fim.tasks import LOGON_PASSWORD, LOGON_SERVICE, Task
 from lab.fim.windows import StandIn
+from lab.passwords.cmdlets import PasswordCmdlets
 from lab.synchronisation import SourceDirectory, SyncTarget
 
 from .options import AadSyncOptions
@@ -26,7 +28,14 @@ TASK = "\\Azure AD Sync Scheduler"
 EXE = "DirectorySyncClientCmd.exe"
 _WIZARD = "C:\\Program Files\\Microsoft Azure Active Directory Connect\\AzureADConnect.exe"
 #: the module exists, without the cmdlets of the scheduler (field reports, version history of 1.1.105)
-_COMMANDS = ("Get-ADSyncConnector", "Get-ADSyncGlobalSettings")
+_PASSWORDS = (
+    "Get-ADSyncConnector",
+    "Add-ADSyncConnector",
+    "Get-ADSyncAADPasswordSyncConfiguration",
+    "Set-ADSyncAADPasswordSyncConfiguration",
+    "Get-ADSyncAADCompanyFeature",
+    "Get-ADSyncCSObject",
+)
 # assumption: exit codes of the executable
 _DONE, _FAILED = 0, 1
 
@@ -46,8 +55,10 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         options: AadSyncOptions | None = None,
     ) -> None:
         super().__init__(clock, options or AadSyncOptions(), directory=directory, tenant=tenant)
-        self._verbs["Get-ADSyncConnector"] = self._get_connectors
         self._verbs["Get-ADSyncGlobalSettings"] = self._get_global_settings
+        self.passwords = PasswordCmdlets(self.channels, self._get_connectors)
+        table = self.passwords.table()
+        self._verbs.update({name: self._guarded(name, table[name]) for name in _PASSWORDS})
         self.events.write(ENGINE, 2001)
 
     @property
@@ -77,7 +88,7 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         windows.files.add(miis, version=lambda: self.options.product_version)  # assumption: the engine bears the product's version
         psd1 = self.bin_folder + "\\ADSync\\ADSync.psd1"
         windows.files.add(psd1, b"@{ ModuleVersion = '1.0.0.0' }\r\n")
-        windows.modules[psd1.lower()] = windows.modules["adsync"] = StandIn("ADSyncOld.psm1", _COMMANDS)
+        windows.modules[psd1.lower()] = windows.modules["adsync"] = StandIn("ADSync.psm1", (*_PASSWORDS, "Get-ADSyncGlobalSettings"))
         if self.options.wizard_registered:
             windows.registry.set("HKLM:\\SOFTWARE\\Microsoft\\Azure AD Connect", "WizardPath", _WIZARD)
             # DirSync's key exists on servers of Azure AD Connect too (Microsoft's migration script).
@@ -188,14 +199,27 @@ class AadSyncServer(FimServer[AadSyncOptions]):
         return _DONE
 
     def _service_stopped(self) -> None:
+        self.options.service_running = False
         self.engine.halt("stopped-service-shutdown")
+        self.channels.service_stopped()
         self.events.write(ENGINE, 2002)
 
     def _service_started(self) -> None:
+        self.options.service_running = True
         self.engine.cancelled.clear()
         self.events.write(ENGINE, 2001)
+        self.channels.service_started()
 
     # -- the module
+
+    def _guarded(self, name: str, answer: Callable[[Caller, dict[str, Any]], Any]) -> Callable[[Caller, dict[str, Any]], Any]:
+        """A cmdlet, behind the rights on the engine and its named pipe."""
+
+        def call(caller: Caller, p: dict[str, Any]) -> Any:
+            self._require(caller, self.passwords.refuse_network_logon(caller, name))
+            return answer(caller, p)
+
+        return call
 
     def _require(self, caller: Caller, pipe: bool) -> None:
         if not self.windows.services.is_running(ENGINE):
@@ -206,7 +230,6 @@ class AadSyncServer(FimServer[AadSyncOptions]):
             raise refusal("pipe", self.options.language)  # assumption: as on later builds
 
     def _get_connectors(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        self._require(caller, False)
         return [
             {
                 "Name": one.name,
@@ -220,8 +243,7 @@ class AadSyncServer(FimServer[AadSyncOptions]):
     def _get_global_settings(self, caller: Caller, p: dict[str, Any]) -> dict[str, Any]:
         """Staging mode is a global parameter, and shown nowhere else in 1.0."""
         self._require(caller, True)
-        parameters = {
-            "Microsoft.Synchronize.StagingMode": str(self.options.staging),
-            "Microsoft.Synchronize.ServerConfigurationVersion": self.options.product_version,
-        }
+        parameters = {"Microsoft.Synchronize.ServerConfigurationVersion": self.options.product_version}
+        if self.options.wizard_registered:  # Azure AD Connect 1.0.8641 brought staging mode
+            parameters["Microsoft.Synchronize.StagingMode"] = str(self.options.staging)
         return {"Version": 1, "Parameters": [{"Name": name, "Value": value} for name, value in parameters.items()]}

@@ -51,6 +51,8 @@ class DirSyncServer(FimServer[DirSyncOptions]):
         self._scheduler_stopped = threading.Event()
         self._queued = False
         self.password_sync_armed = False
+        #: who armed a full password synchronisation, oldest first
+        self.armings: list[str] = []
         super().__init__(clock, options or DirSyncOptions(), directory=directory, tenant=tenant)
         self._verbs["Start-OnlineCoexistenceSync"] = self._start
         self._verbs["Set-FullPasswordSync"] = self._arm_password_sync
@@ -65,6 +67,10 @@ class DirSyncServer(FimServer[DirSyncOptions]):
         """Older builds: SourceAD and TargetWebService (field articles)."""
         directory, cloud = self.options.connector_names
         return directory, cloud
+
+    def forest(self) -> str:
+        """DirSync knows one forest, and its connector bears a name of the product."""
+        return self.options.directory_connector
 
     def export_done(self) -> None:
         """Event 4, "The export has completed" (archived Microsoft article)."""
@@ -194,19 +200,18 @@ class DirSyncServer(FimServer[DirSyncOptions]):
     # -- services and passwords
 
     def _fim_stopped(self) -> None:
+        self.options.service_running = False
         self.engine.halt("stopped-service-shutdown")
-        self.events.write(CONNECTOR, 609)
+        self.channels.service_stopped()
         self.events.write(FIM, 2002)
 
     def _fim_started(self) -> None:
         """The password synchronisation starts with the service; an armed full one begins then (Microsoft)."""
         self.engine.cancelled.clear()
+        self.options.service_running = True
         self.events.write(FIM, 2001)
-        self.events.write(CONNECTOR, 601)
-        if self.password_sync_armed:
-            self.password_sync_armed = False
-            self.events.write(CONNECTOR, 617, "lab.test")
-            self.later(0.5 * self.options.cycle_seconds, lambda: self.events.write(CONNECTOR, 623, "lab.test"))
+        armed, self.password_sync_armed = self.password_sync_armed, False
+        self.channels.service_started(armed)
 
     def _scheduler_started(self) -> None:
         """The configuration file is read when the service starts, and not before. assumption: the first cycle comes after the interval."""
@@ -227,3 +232,4 @@ class DirSyncServer(FimServer[DirSyncOptions]):
         if not caller.is_in("MIISAdmins", "Administrators"):
             raise fim_refusal("dirsync_denied", self.options.language)
         self.password_sync_armed = True
+        self.armings.append(caller.user)

@@ -54,7 +54,7 @@ class FimEngine:
         self.clock, self.options, self.events, self.faults = clock, options, events, faults
         self.directory, self.tenant = directory, tenant
         self.connectors = (
-            Connector(names[0], uuid.uuid5(uuid.NAMESPACE_DNS, names[0]), "AD"),
+            *(Connector(name, uuid.uuid5(uuid.NAMESPACE_DNS, name), "AD") for name in (names[0], *options.more_directories)),
             Connector(names[1], CLOUD_CONNECTOR, "Extensible2"),
         )
         self.store = IdentityStore(options)

@@ -4,12 +4,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from datetime import datetime
-from typing import Any
-
 from lab.clock import Clock
+from lab.connect.event_log import EventLog
 
 ENGINE = "ADSync"
 FIM = "FIMSynchronizationService"
@@ -57,43 +53,14 @@ _TEXTS: dict[tuple[str, int], tuple[str, str]] = {
 }
 
 
-class FimEventLog:
-    """Newest last inside, newest first in answers. engine: the provider under which the engine itself writes."""
+class FimEventLog(EventLog):
+    """The log of EventLog, with the words of these products. engine: the provider under which the engine itself writes."""
 
     def __init__(self, clock: Clock, engine: str) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._events: deque[dict[str, Any]] = deque(maxlen=5000)
-        self._next = 1
+        super().__init__(clock)
         self.engine = engine
-        self.language = "en"
 
     def write(self, provider: str, event_id: int, *words: object, level: int = 4) -> None:
         """Write an event; level 2 is an error, 3 a warning, 4 information."""
         english, german = _TEXTS[provider, event_id]
-        text = (german if self.language == "de" else english).format(*words)
-        with self._lock:
-            self._events.append(
-                {
-                    "TimeCreated": self._clock.now(),
-                    "ProviderName": provider,
-                    "Id": event_id,
-                    "Level": level,
-                    "RecordId": self._next,
-                    "LogName": "Application",
-                    "Message": text,
-                }
-            )
-            self._next += 1
-
-    def read(self, providers: tuple[str, ...], ids: tuple[int, ...], since: datetime | None, limit: int) -> list[dict[str, Any]]:
-        """Events of these providers (and ids, if any), newest first."""
-        with self._lock:
-            found = [
-                dict(event)
-                for event in reversed(self._events)
-                if event["ProviderName"] in providers
-                and (not ids or event["Id"] in ids)
-                and (since is None or event["TimeCreated"] >= since)
-            ]
-        return found[:limit] if limit else found
+        self.write_text(provider, event_id, (german if self.language == "de" else english).format(*words), level=level)

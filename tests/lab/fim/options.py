@@ -32,6 +32,7 @@ class FimOptions(ConnectOptions):
     plan: product, or unknown (profiles with names of somebody's own, and no step types in the run details).
     running_end_time: what RunEndTime holds while a run is under way: empty or minimum.
     stopped_services: names of services that do not run, beside what service_running says of the engine's own.
+    failing_services: names of services that do not start any more once they have been stopped. unstoppable_services: that take no stop.
     powershell_version: what $PSVersionTable claims; os_version: 6.1.7601 is Windows Server 2008 R2.
     """
 
@@ -49,6 +50,8 @@ class FimOptions(ConnectOptions):
     registry_writable: bool = True
     service_seconds: float = 0.0
     stopped_services: tuple[str, ...] = ()
+    failing_services: tuple[str, ...] = ()
+    unstoppable_services: tuple[str, ...] = ()
     dependent_comes_back: bool = False
 
     @property

@@ -14,12 +14,15 @@ from typing import Any
 
 from lab.clock import Clock
 from lab.connect import Caller
+from lab.lifetime import Killed, Lifetime, living
 
 from .options import FimOptions
 from .texts import fim_refusal
 
 #: return values of Win32_Process.Create (Microsoft)
 SUCCESS, ACCESS_DENIED, UNKNOWN_FAILURE, PATH_NOT_FOUND = 0, 2, 8, 9
+#: what a process that was ended leaves as its exit code
+TERMINATED = 1
 
 
 @dataclass
@@ -85,9 +88,15 @@ class Processes:
             self._running[process.pid] = process
             self.history.append(process)
 
+        lifetime = Lifetime()
+        lifetime.when_killed(process.killed.set)
+
         def run() -> None:
             try:
-                process.exit_code = program(process, arguments)
+                with living(lifetime):
+                    process.exit_code = program(process, arguments)
+            except Killed:
+                process.exit_code = TERMINATED
             finally:
                 with self._lock:
                     self._running.pop(process.pid, None)

@@ -13,9 +13,12 @@ from typing import Any, Generic, TypeVar
 from lab.clock import Clock
 from lab.connect import Caller
 from lab.connect.cycle import CycleRecord
+from lab.connect.looking import Looking
 from lab.connect.record import ServerRecord
 from lab.connect.run_history import Connector
 from lab.connect.windows import RunTask
+from lab.lifetime import require_alive
+from lab.passwords.channels import Channels
 from lab.synchronisation import SourceDirectory, SyncTarget
 
 from .engine import FimEngine
@@ -95,8 +98,12 @@ class FimServer(Generic[Options]):
         self.record = ServerRecord()
         self.break_connection: Callable[[str, dict[str, Any]], None] = lambda name, details: None
         self._threads: list[threading.Thread] = []
-        self._verbs: dict[str, Callable[[Caller, dict[str, Any]], Any]] = {**self.windows.verbs(), "Get-WinEvent": self._get_events}
+        looking = Looking(self.engine, options, self.events)  # type: ignore[arg-type]  # its events are asked for alone
+        self._verbs: dict[str, Callable[[Caller, dict[str, Any]], Any]] = {**self.windows.verbs(), "Get-WinEvent": looking.events}
         self.next_start: datetime = clock.now() + options.interval
+        forests = [(one.name, one.identifier) for one in self.engine.connectors if one.is_directory]
+        #: the password channels of the AD connectors
+        self.channels = Channels(clock, options, self.events, self._spawn, self.engine.stopping, forests, self.forest())
         if options.installed:
             self.install()
             self._stop_services()
@@ -107,6 +114,10 @@ class FimServer(Generic[Options]):
     def names(self) -> tuple[str, str]:
         """The names of the AD connector and of the cloud connector."""
         return self.connector_names
+
+    def forest(self) -> str:
+        """The forest of the AD connector, where that does not bear its name."""
+        return ""
 
     def export_done(self) -> None:
         """Write the event by which the product tells that an export has ended."""
@@ -181,10 +192,17 @@ class FimServer(Generic[Options]):
         self.windows.processes.shell_ended(caller)
 
     def call(self, caller: Caller, name: str, parameters: dict[str, Any]) -> Any:
-        """Call a cmdlet as a caller; plain Python values come back. Raises CmdletError."""
+        """Call a cmdlet as a caller; plain Python values come back.
+
+        Raises:
+            CmdletError: the error record that the cmdlet writes. Killed: the script that calls has been killed meanwhile (see lab.lifetime).
+        """
+        require_alive()
         if name not in self._verbs:
             raise fim_refusal("unknown", self.options.language, name)
-        return self._verbs[name](caller, parameters)
+        value = self._verbs[name](caller, parameters)
+        require_alive()
+        return value
 
     # -- shared by the products
 
@@ -209,19 +227,9 @@ class FimServer(Generic[Options]):
 
     def _schedule(self) -> None:
         while not self.engine.stopping.wait(0.2):
+            self.windows.tasks.start_due(self.clock.now())
             if self.options.scheduler_running and self.clock.now() >= self.next_start:
                 self.due()
-
-    def _get_events(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
-        if not caller.is_in("EventLogReaders", "Administrators"):
-            raise fim_refusal("no_event_access", self.options.language)
-        providers = p["ProviderName"] if isinstance(p["ProviderName"], list) else [p["ProviderName"]]
-        ids = p.get("Id") or []
-        since: datetime | None = p.get("StartTime")
-        found = self.events.read(tuple(providers), tuple(ids if isinstance(ids, list) else [ids]), since, int(p.get("MaxEvents") or 0))
-        if not found:
-            raise fim_refusal("no_events", self.options.language)
-        return found
 
     def _spawn(self, work: Callable[[], object], name: str) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]

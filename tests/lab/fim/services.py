@@ -111,6 +111,7 @@ class Services:
                 "StartMode": service.start_mode,
                 "PathName": service.image,
                 "StartName": service.account,
+                "AcceptStop": service.status == "Running" and service.name not in self._options.unstoppable_services,
             }
             for service in self._services.values()
         ]
@@ -131,6 +132,8 @@ class Services:
             if running and not force:
                 raise fim_refusal("has_dependents", self._options.language, service.name, service.display)
             for one in [*running, service]:
+                if one.name in self._options.unstoppable_services:
+                    raise fim_refusal("cannot_open_service", self._options.language, one.name, one.display)
                 one.status = "StopPending"
                 time.sleep(self._options.service_seconds)
                 self.set_status(one.name, "Stopped")
@@ -140,7 +143,7 @@ class Services:
         with self._lock:
             if service.status == "Running":
                 return
-            if service.start_mode == "Disabled":
+            if service.start_mode == "Disabled" or service.name in self._options.failing_services:
                 raise fim_refusal("cannot_start_service", self._options.language, service.name, service.display)
             for name in service.depends_on:
                 needed = self.get(name)

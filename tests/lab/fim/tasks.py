@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from lab.clock import Clock
@@ -28,7 +28,7 @@ RunAction = Callable[[Caller, str, str], int]
 
 @dataclass
 class Task:
-    """A registered task. interval: ISO 8601, as in Repetition.Interval; visible: everyone, or administrators."""
+    """A registered task. interval: ISO 8601, as in Repetition.Interval; visible: everyone, or administrators; due: by its own trigger."""
 
     folder: str
     name: str
@@ -47,6 +47,8 @@ class Task:
     last_run: datetime | None = None
     next_run: datetime | None = None
     changes: list[str] = field(default_factory=list)
+    due: datetime | None = None
+    owner: Caller | None = None
 
     @property
     def path(self) -> str:
@@ -165,6 +167,14 @@ class Tasks:
         threading.Thread(target=action, name="scheduled-task", daemon=True).start()
         return True
 
+    def start_due(self, now: datetime) -> None:
+        """Start what was registered with a time of its own, once that has come, and again at its interval (minutes)."""
+        with self._lock:
+            due = [task for task in self._tasks.values() if task.due is not None and task.due <= now]
+        for task in due:
+            task.due = now + timedelta(minutes=int(task.interval[2:-1])) if task.interval else None
+            self.start(task, task.owner)
+
     def _account(self, task: Task, starter: Caller | None) -> Caller:
         """Who the action runs as. A task of the product has an account of its own; one for a SID stands for who registered it."""
         if task.logon_type in (LOGON_PASSWORD, LOGON_SERVICE) or starter is None:
@@ -197,7 +207,8 @@ class Tasks:
             task.user, task.logon_type = str(p.get("user") or task.user), logon_type
             task.interval, task.run_level = str(p.get("interval") or ""), int(p.get("run_level") or 0)
             task.description = str(p.get("description") or "")
-            task.enabled = bool(p.get("enabled", True))
+            task.enabled, task.owner = bool(p.get("enabled", True)), caller
+            task.due = datetime.fromisoformat(str(p["start"])).astimezone(timezone.utc) if p.get("start") else None
             task.changes.append("definition")
             self.add(task)
         return self._shown(task)

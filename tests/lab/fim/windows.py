@@ -131,9 +131,11 @@ class FimWindows:
         return self.registry.has_key(path) if path.lower().startswith("hklm:") else self.files.exists(path)
 
     def own_groups(self, caller: Caller, p: dict[str, Any]) -> list[str]:
-        """The well-known SIDs that `whoami /groups` shows: the logon, and the built-in groups."""
+        """The SIDs that `whoami /groups` shows: the logon, the built-in groups, and groups of this server behind a prefix of its own."""
         known = {"Administrators": "S-1-5-32-544", "EventLogReaders": "S-1-5-32-573"}
-        return ["S-1-1-0", "S-1-5-2" if caller.network_logon else "S-1-5-3"] + [sid for name, sid in known.items() if caller.is_in(name)]
+        return ["S-1-1-0", "S-1-5-2" if caller.network_logon else "S-1-5-3"] + [
+            known.get(name, "S-1-5-21-" + name) for name in sorted(caller.groups)
+        ]
 
     def task_folders(self) -> list[str]:
         """The folders in the library of the Task Scheduler."""

@@ -36,7 +36,7 @@ class Person:
 
 @dataclass
 class Channel:
-    """The channel of one AD connector. life: counts its lives; what was begun in an earlier one is over."""
+    """The channel of one AD connector. life: counts its lives; what was begun in an earlier one is over. forest: where it is not the name."""
 
     name: str
     identifier: uuid.UUID
@@ -54,6 +54,12 @@ class Channel:
     success_began: datetime | None = None  # of the last cycle that has ended well
     last_traffic: datetime | None = None
     last_delta: datetime | None = None
+    forest: str = ""
+
+    @property
+    def place(self) -> str:
+        """The forest that its events tell of."""
+        return self.forest or self.name
 
     @property
     def flag(self) -> bool:
@@ -80,6 +86,7 @@ class Channels:
 
     Args:
         spawn: runs work in a thread that ends with the server. stopping: set when it does.
+        forest: where connectors do not bear the names of their forests.
     """
 
     def __init__(
@@ -90,11 +97,15 @@ class Channels:
         spawn: Callable[[Callable[[], None], str], None],
         stopping: threading.Event,
         forests: Sequence[tuple[str, uuid.UUID]],
+        forest: str = "",
     ) -> None:
         self.clock, self.options, self.events, self.spawn, self.stopping = clock, options, events, spawn, stopping
         self.lock = threading.RLock()
         people = options.password_people
-        self.all = [Channel(name, identifier, options.password_enabled, people=some_people(people, name)) for name, identifier in forests]
+        self.all = [
+            Channel(name, identifier, options.password_enabled, people=some_people(people, forest or name), forest=forest)
+            for name, identifier in forests
+        ]
         for channel in self.all:
             channel.last_delta = channel.last_traffic = clock.now()
         spawn(self._in_time, "passwords")
@@ -118,12 +129,33 @@ class Channels:
                 self.tell(channel, 602)
                 self.tell(channel, 609)
                 return
-            self.tell(channel, 601)
-            channel.last_delta = self.clock.now()
-            if not self.options.password_first_sync_done:
-                self.fail(channel, "first_sync_unfinished")
-            elif channel.flag:
-                self.spawn(lambda: self._full(channel, life), "full password synchronisation")
+            self._begin(channel, life, channel.flag)
+
+    def _begin(self, channel: Channel, life: int, full: bool) -> None:
+        self.tell(channel, 601)
+        channel.last_delta = self.clock.now()
+        if not self.options.password_first_sync_done:
+            self.fail(channel, "first_sync_unfinished")
+        elif full:
+            self.spawn(lambda: self._full(channel, life), "full password synchronisation")
+
+    def service_stopped(self) -> None:
+        """The service ends, and with it what every channel does."""
+        with self.lock:
+            for channel in self.all:
+                channel.life += 1
+                if channel.enabled:
+                    self._cut(channel)
+                    self.tell(channel, 602)
+                    self.tell(channel, 609)
+
+    def service_started(self, full: bool = False) -> None:
+        """The service begins. full: with a full synchronisation."""
+        with self.lock:
+            for channel in self.all:
+                channel.life += 1
+                if channel.enabled:
+                    self._begin(channel, channel.life, full)
 
     def _cut(self, channel: Channel) -> None:
         channel.full_running = False
@@ -143,9 +175,9 @@ class Channels:
     def tell(self, channel: Channel, event_id: int, text: str | None = None, *, level: int = 4, tail: bool = False) -> None:
         """Write an event about a channel, in the shape of this build and the words of this server."""
         text = text if text is not None else TEXTS[event_id]
-        text = text.replace("{forest}", channel.name).replace("{domain}", channel.name)
+        text = text.replace("{forest}", channel.place).replace("{domain}", channel.place)
         if tail and self.options.password_shape == "new":
-            text += forest_info(channel.name, channel.identifier)
+            text += forest_info(channel.place, channel.identifier)
         if self.options.language != "en":
             text = decorated(text, event_id, CONNECTOR, self.options.language)
         self.events.write_text(self.options.password_source, event_id, text, level=level)

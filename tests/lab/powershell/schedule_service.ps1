@@ -64,7 +64,7 @@ function global:New-EstateFolder($Path) {
             param($Name, $Definition, $Flags, $User, $Password, $LogonType)
             $action = $Definition.Actions.Item(1)
             $interval = if ($Definition.Triggers.Count) { $Definition.Triggers.Item(1).Repetition.Interval } else { '' }
-            $start = if ($Definition.Triggers.Count) { $Definition.Triggers.Item(1).StartBoundary } else { '' }
+            $start = if ($Definition.Triggers.Count -and $Definition.Triggers.Item(1).Enabled) { $Definition.Triggers.Item(1).StartBoundary } else { '' }
             $user = if ($User) { $User } else { $Definition.Principal.UserId }
             $question = @{
                 path = Join-EstatePath $this.Path $Name; flags = $Flags; execute = $action.Path; arguments = $action.Arguments; interval = $interval

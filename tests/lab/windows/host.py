@@ -28,6 +28,7 @@ from lab.wsman import RemoteCommand
 
 from .command_line import encoded_script, script_file
 from .dirsync_fakes import DirSyncFakes
+from .dirsync_password_fakes import DirSyncPasswordFakes
 from .envelope import answer_request, carried_call, error_object, read_request
 from .fakes import ConnectFakes
 from .object_fakes import ObjectFakes
@@ -206,7 +207,8 @@ class WindowsHost:
             return self._errand_fake(caller, document, carried, parameters)
 
         objects = ObjectFakes(cmdlet, self._clock, self.temp, _SID)
-        passwords = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller))
+        tasks = self._fake_tasks(caller)
+        passwords = PasswordFakes(cmdlet, self._clock, self.server.options, tasks)
         fakes: dict[str, Any] = {
             **ConnectFakes(cmdlet, self._clock, errand).by_script,
             **objects.by_script,
@@ -214,6 +216,7 @@ class WindowsHost:
             **DirSyncFakes(cmdlet, self._clock, caller.user).by_script,
             **passwords.by_script,
             **SchedulerFakes(cmdlet, self._clock).by_script,
+            **DirSyncPasswordFakes(cmdlet, self._clock, caller.user, self.server.options, tasks).by_script,
         }
         if document["script"] not in fakes:
             raise KeyError("a script without a fake")
@@ -325,21 +328,18 @@ class WindowsHost:
             self.server.call(caller, "delete_task_folder", {"name": "hybrid.identity"})
 
     def _fake_tasks(self, caller: Caller) -> Tasks:
-        def write_guardian(stamp: str, channels: list[dict[str, Any]], delay: float) -> None:
-            name = "guardian-" + stamp
-
+        def write(name: str, work: Callable[[Any, Tasks], None], delay: float) -> None:
             def act(caller_of_task: Caller) -> int:
                 def cmdlet(verb: str, /, **parameters: Any) -> Any:
                     return self.server.call(caller_of_task, verb, parameters)
 
-                fakes = PasswordFakes(cmdlet, self._clock, self.server.options, self._fake_tasks(caller_of_task))
-                fakes.guardian("work-" + stamp, name, channels)
+                work(cmdlet, self._fake_tasks(caller_of_task))
                 return 0
 
             self._fake_work[name] = act
             self._register_lasting(caller, name, delay)
 
-        return Tasks(write_guardian, lambda name: self._remove_lasting(caller, name))
+        return Tasks(write, lambda name: self._remove_lasting(caller, name))
 
     # -- scheduled tasks
 

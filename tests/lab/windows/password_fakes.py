@@ -17,18 +17,24 @@ from lab.clock import Clock
 from lab.connect import CmdletError
 
 from .envelope import error_object, round_trip
+from .fim_fakes import SharedFakes
 
 Cmdlet = Callable[..., Any]
 _FLAG = "Microsoft.Synchronize.ForceFullPasswordSync"
 _SERVICE = r"HKLM:\SYSTEM\CurrentControlSet\Services\ADSync"
+_NO_COMMAND = "System.Management.Automation.CommandNotFoundException"
 _OURS = {"SourceConnector", "TargetConnector", "Enable"}
 
 
 class Tasks:
-    """What the fakes of lasting work need of the host: to write the guardian, and to remove a task."""
+    """What the fakes of lasting work need of the host: to write a task that is due later, and to remove one.
 
-    def __init__(self, write_guardian: Callable[[str, list[dict[str, Any]], float], None], remove: Callable[[str], None]) -> None:
-        self.write_guardian, self.remove = write_guardian, remove
+    Args:
+        write: (name of the task, what it does with the cmdlets and tasks of its own caller, seconds until it is due).
+    """
+
+    def __init__(self, write: Callable[[str, Callable[[Cmdlet, Tasks], None], float], None], remove: Callable[[str], None]) -> None:
+        self.write, self.remove = write, remove
 
 
 class PasswordFakes:
@@ -79,7 +85,20 @@ class PasswordFakes:
         self._cmdlet("Add-ADSyncConnector", Name=connector["Name"], GlobalParameters=[*kept, *more])
 
     def _busy(self) -> list[str]:
-        return [one["ConnectorName"] for one in self._cmdlet("Get-ADSyncConnectorRunStatus")]
+        try:
+            return [one["ConnectorName"] for one in self._cmdlet("Get-ADSyncConnectorRunStatus")]
+        except CmdletError as error:
+            if error.type != _NO_COMMAND:
+                raise
+        return SharedFakes(self._cmdlet, self._clock).wmi_busy()
+
+    def _busy_or_not_known(self) -> list[str]:
+        try:
+            return self._busy()
+        except CmdletError as error:
+            if error.type == "System.Runtime.InteropServices.COMException":
+                raise
+            return []
 
     def look(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of LOOK."""
@@ -101,11 +120,11 @@ class PasswordFakes:
             try:
                 look[part] = read()
             except CmdletError as error:
-                if error.type != "System.Management.Automation.CommandNotFoundException":
+                if error.type != _NO_COMMAND:
                     problems[part] = error_object(error)
         look["unattended"] = not self._options.password_set_needs_user
         groups = self._cmdlet("own_groups")
-        look["admin"] = None if self._options.custom_groups else p["group"] in groups
+        look["admin"] = None if self._options.custom_groups else bool({p["group"], "S-1-5-21-" + p["group"]} & set(groups))
         if self._options.custom_groups:
             words = "Some or all identity references could not be translated."
             unknown = CmdletError(
@@ -133,8 +152,15 @@ class PasswordFakes:
     def _feature(self) -> bool:
         return bool(self._cmdlet("Get-ADSyncAADCompanyFeature")["PasswordHashSync"])
 
-    def _staging(self) -> bool:
-        return bool(self._cmdlet("Get-ADSyncScheduler")["StagingModeEnabled"])
+    def _staging(self) -> bool | None:
+        try:
+            return bool(self._cmdlet("Get-ADSyncScheduler")["StagingModeEnabled"])
+        except CmdletError as error:
+            if error.type != _NO_COMMAND:
+                raise
+        parameters = {one["Name"]: one["Value"] for one in self._cmdlet("Get-ADSyncGlobalSettings")["Parameters"]}
+        found = parameters.get("Microsoft.Synchronize.StagingMode")
+        return None if found is None else found == "True"
 
     def force(self, p: dict[str, Any]) -> dict[str, Any]:
         """Fake of FORCE."""
@@ -142,11 +168,15 @@ class PasswordFakes:
         outcome: dict[str, Any] = {"requested": self._now(), "channels": [], "guarded": False}
         names = [one["source"] for one in p["channels"]]
         outcome["off"] = [name for name in names if not self._is_on(name)]
-        outcome["busy"] = [name for name in self._busy() if name in names]
+        outcome["busy"] = [name for name in self._busy_or_not_known() if name in names]
         if outcome["off"] or outcome["busy"]:
             return outcome
         guardian = "guardian-" + p["stamp"]
-        self._tasks.write_guardian(p["stamp"], p["channels"], p["delay"])
+
+        def guard(cmdlet: Cmdlet, tasks: Tasks) -> None:
+            PasswordFakes(cmdlet, self._clock, self._options, tasks).guardian("work-" + p["stamp"], guardian, p["channels"])
+
+        self._tasks.write(guardian, guard, p["delay"])
         outcome["guarded"] = True
         for one in p["channels"]:
             outcome["channels"].append(self._force_one(p, one, guardian))
@@ -161,7 +191,7 @@ class PasswordFakes:
         channel.update(error=None, enabled=None, flag=None)
         try:
             deadline = time.monotonic() + p["busy_seconds"]
-            while source in self._busy():
+            while source in self._busy_or_not_known():
                 if time.monotonic() > deadline:
                     raise CmdletError("System.TimeoutException", -2146233083, "busy", "OperationStopped", "the connector is busy")
                 time.sleep(0.5)

@@ -24,6 +24,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._engines._password
     Switched,
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._password_events import Sign, read_event
+from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._actions import Force, Stop
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._case import Case
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._decide import ROWS, SWITCH_ROWS, row_of
@@ -39,9 +40,11 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 ID = "a9de824d-50db-512a-bce9-3ff9f12f7283"
 LEAD = ClockLead(0, 0)
 FOREST = ChannelState("contoso.com", ID, True, False, ("DC=contoso,DC=com",))
+UNREADABLE = replace(FOREST, enabled=None, flag=None, readable=False)
 TEXTS = {
     601: "starting: contoso.com",
     602: "stopping: contoso.com",
+    611: "failed for domain: contoso.com. RPC Error 8453 : denied",
     613: "paused: contoso.com",
     617: "full started: contoso.com",
     618: "full started for domain: contoso.com",
@@ -117,6 +120,8 @@ ROWS_OF: dict[str, tuple[DesiredPasswords, Observed]] = {
     "repair": (desired(), seen(sent=sent(LOST))),
     "left off": (desired(), seen(sent=sent(LOST), repairs=9)),
     "begin to read": (desired(), seen(**{**OURS, "start": None})),
+    "look before again": (desired(), seen(**{**OURS, "sent": sent(LOST)}, now=70, sendings=1, look=look(channels=(UNREADABLE,)))),
+    "force again": (desired(), seen(**{**OURS, "sent": sent(LOST)}, now=70, sendings=1, look=look(65, channels=(UNREADABLE,)))),
     "nothing came": (desired(), seen(**{**OURS, "sent": sent(LOST)}, now=30)),
     "not waiting": (desired(wait=False), seen(FULL[1], **OURS)),
     "last look": (desired(), seen(*FULL, **OURS, looked_at=None)),
@@ -124,12 +129,13 @@ ROWS_OF: dict[str, tuple[DesiredPasswords, Observed]] = {
     "judge": (desired(), seen(*FULL, **OURS)),
     "time over": (desired(), seen(FULL[1], **OURS, time_left=0.0)),
     "read": (desired(), seen(FULL[1], **OURS)),
-    "blocked": (desired(), seen(probe=replace(probe(), support="refused"))),
+    "blocked": (desired(), seen(probe=replace(probe(), blocker=HybridIdentityError("service_stopped", "The service does not run.")))),
     "look": (desired(), replace(seen(), look=None)),
     "refused": (desired(), seen(look=look(clouds=()))),
     "history": (desired(), replace(seen(), history=False)),
     "no events": (desired(), seen(source=False)),
     "future": (desired(since=at(100)), seen()),
+    "nameless people": (desired(users=("amy@contoso.com",)), seen(look=look(channels=(UNREADABLE,)))),
     "find people": (desired(users=("amy@contoso.com",)), seen()),
     "unknown people": (desired(users=("amy@contoso.com",)), seen(found={})),
     "follow": (desired(users=("CN=A,DC=contoso,DC=com",)), seen(*OLD)),
@@ -160,7 +166,8 @@ SWITCHES_OF: dict[str, tuple[DesiredPasswords, Observed]] = {
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
 def test_every_row_of_the_decision_is_reached(name: str) -> None:
-    case = Case(*ROWS_OF[name])
+    restarting = ROWS_OF[name][1].look is not None and not ROWS_OF[name][1].look.channels[0].readable  # type: ignore[union-attr]
+    case = Case(*ROWS_OF[name], can_switch=not restarting, restarts=restarting, finds_people=not restarting)
     row = row_of(case)
     assert row.name == name
     assert row.when
@@ -221,6 +228,18 @@ def test_the_ladder() -> None:
     assert state(now=200) == "not_confirmed"
     assert state(*FULL[:3], sign(17, 602, 8)) == "not_confirmed", "it was cut"
     assert state(*FULL[:3], sign(17, 621, 8)) == "failed"
+
+
+def test_a_full_synchronisation_that_is_stuck_covers_nothing_and_is_not_awaited() -> None:
+    def case(*signs: Sign, **changes: Any) -> Case:
+        return Case(desired(**changes), seen(*signs))
+
+    stuck = (sign(3, 617, -500), sign(4, 611, -400))
+    assert row_of(case(*stuck)).name == "force", "600 s later nothing holds it up"
+    assert row_of(case(*stuck, since=at(-450))).name == "force"
+    assert row_of(case(*stuck, sign(5, 657, -390))).name == "force", "the ordinary channel sends passwords too"
+    assert row_of(case(*stuck, sign(5, 622, -390))).name == "follow", "it went on"
+    assert row_of(case(*stuck, sign(5, 623, -390))).name == "covered"
 
 
 def test_health() -> None:
