@@ -55,7 +55,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_new_people_are_seen_by_who_may_only_read_events(make_estate: MakeEstate) -> None:
-    estate = make_estate(connect={"more_directories": ("fabrikam.test",), "password_new_delay": 1.0})
+    connect = {"more_directories": ("fabrikam.test",), "password_new_delay": 1.0}
+    estate = make_estate(connect=connect, clock_offset=-900.0, language="de", culture="de-DE", codepage=850)
     channel = estate.sync.channels.all[0]
     taken, refused, left = (arrive(estate, name) for name in ("Taken", "Refused", "Left"))
     refused.outcome, left.outcome = "failed", "unseen"
@@ -76,7 +77,7 @@ def test_new_people_are_seen_by_who_may_only_read_events(make_estate: MakeEstate
     assert results(before) == ["not_seen", "not_seen"]
     assert "a password before" in before["people"][0]["reason"]
     assert "next sign-in" in before["people"][0]["reason"]
-    later = observe(estate, kept, max_age=3, wait_timeout=3, fail_on=None)
+    later = observe(estate, kept, max_age=3, wait_timeout=2, fail_on=None)
     assert (later["failure_reason"], results(later)) == ("not_confirmed", ["not_seen"]), "its password is kept back"
     assert estate.sync.record.tasks == [], "no task is made on the server"
     assert estate.sync.passwords.switched == estate.sync.passwords.saved == []
