@@ -17,13 +17,13 @@ from patience import LONG
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._passwords import _synchronise
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords import _inform, _synchronise
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._options import PASSWORD_OPTIONS
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._winrm import WinrmOptions, WinrmTransport
 from ansible_collections.hybrid.identity.plugins.module_utils._scheduler import _schedule
 from ansible_collections.hybrid.identity.plugins.module_utils._scheduler._options import SCHEDULER_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._sync import _info, _trigger
+from ansible_collections.hybrid.identity.plugins.module_utils._sync import _trigger
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS, TRIGGER_OPTIONS
 from lab.estate import ACCOUNTS, Estate
 
@@ -122,11 +122,11 @@ def schedule(
 
 
 def inform(estate: Estate, user: str = "svc-sync", **params: Any) -> dict[str, Any]:
-    """dirsync_info in this process; a failure comes back as its result."""
-    defaults = {name: option.get("default") for name, option in INFO_OPTIONS.items()}
+    """dirsync_info in this process, without the health of the password channels unless asked for; a failure comes back as its result."""
+    defaults = {**{name: option.get("default") for name, option in INFO_OPTIONS.items()}, "password_sync": False}
     shell = open_shell(estate, user)
     try:
-        return _info.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
+        return _inform.inform(shell, {**defaults, **params}, now=datetime.now(timezone.utc))
     except HybridIdentityError as error:
         return error.as_result()
     finally:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._inform import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._info import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
 from ansible_collections.hybrid.identity.plugins.plugin_utils._action import ConnectionAction
 

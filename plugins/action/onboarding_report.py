@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._files import write_files
+from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._password_stage import PasswordLook
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._paths import absolute
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._report import as_csv, as_json, as_screen
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._run import describe_run
@@ -33,6 +34,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "cloud": {"type": "list", "elements": "dict", "default": []},
     "faults": {"type": "list", "elements": "dict", "default": []},
     "failure": {"type": "dict", "default": {}},
+    "passwords": {"type": "dict", "default": {}},
+    "new_people": {"type": "list", "elements": "str", "default": []},
+    "passwords_required": {"type": "bool", "default": False},
     "started_at": {"type": "str"},
     "report_directory": {"type": "path"},
     "csv_separator": {"type": "str", "default": ","},
@@ -56,7 +60,8 @@ class ActionModule(ActionBase):
         check_mode = bool(self._task.check_mode)
         now = datetime.now(timezone.utc)
         accounts = params["accounts"] or params["directory"].get("accounts") or []
-        verdicts = judge_people(params["people"], accounts, params["sync"], params["cloud"], check_mode, params["failure"])
+        passwords = PasswordLook(params["passwords"], params["new_people"], params["passwords_required"])
+        verdicts = judge_people(params["people"], accounts, params["sync"], params["cloud"], check_mode, params["failure"], passwords)
         summary = summarise(verdicts)
         written_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         run = describe_run(

@@ -20,6 +20,8 @@ description:
     connection ends, and a second task, the guardian, is written before and switches on what was on if everything else dies.
   - On DirSync it is armed, and the service FIMSynchronizationService is restarted, with the one that depends on it. There is no channel that could
     be read or switched there, so O(state=enabled) and O(state=disabled) fail with C(engine_unsupported).
+  - With O(observe_only=true) forces nothing and changes nothing - the ordinary channel carries passwords by itself, and the events of the engine
+    tell what became of those of O(users).
   - With O(state=enabled) and O(state=disabled) switches the channels of AD connectors. The tenant's own switch is never touched.
   - The ordinary channel carries every changed password within two minutes by itself. This module is for the time after a repair, after Entra
     Domain Services was set up, or when it is not known what was sent.
@@ -81,6 +83,16 @@ options:
   force:
     description:
       - Do not mind O(min_interval). Nothing else is skipped.
+    type: bool
+    default: false
+  observe_only:
+    description:
+      - Force nothing. The results of O(users) since O(since) are looked for in the event log, and awaited as O(wait) and O(wait_timeout) say; the
+        engine sends new and changed passwords every two minutes by itself.
+      - O(users) are distinguished names or source anchors, and O(since) or O(max_age) is needed. All that the account needs is to read the
+        Application event log (C(Event Log Readers)); the channels are not looked at, so RV(connectors) is empty.
+      - Waiting ends early where nothing can be expected - the service is away, the server is in staging mode, the engine has written a failure that
+        does not pass by itself, or there was no sign of life for three hours. A warning says so.
     type: bool
     default: false
   wait:
@@ -155,6 +167,17 @@ EXAMPLES = r"""
   hybrid.identity.aad_password_sync:
     connectors: [corp.example]
     since: "2026-11-24T09:30:00Z"
+
+- name: Has the cloud taken the passwords of two new people? Nothing is forced
+  hybrid.identity.aad_password_sync:
+    observe_only: true
+    users:
+      - 1pWVvcEE9U+ZYlPTbvyQ5Q==
+      - CN=Rory Williams,OU=Staff,DC=corp,DC=example
+    since: "2026-11-24T09:30:00Z"
+    wait_timeout: 150
+    fail_on: never
+  register: seen
 
 - name: Password hash synchronisation is on, from localhost
   hybrid.identity.aad_password_sync:
@@ -258,7 +281,10 @@ connectors:
 people:
   description:
     - Everybody in O(users), each with C(asked), C(dn), C(source_anchor), C(connector), C(result), C(reason) and C(at).
-    - C(result) is V(succeeded), V(failed), V(retrying), V(pending) or V(not_seen).
+    - C(result) is V(succeeded), V(failed), V(retrying), V(pending) or V(not_seen); with O(observe_only=true) also V(unknown), where the event log does
+      not reach back to O(since).
+    - A password that has to be changed at the next sign-in is held back only of somebody who was in Entra ID before, so it is a reason for nobody
+      else.
   returned: always
   type: list
   elements: dict

@@ -37,6 +37,13 @@ options:
       - How far back to read runs and events, in hours.
     type: float
     default: 3.0
+  password_sync:
+    description:
+      - Whether to tell the health of the password synchronisation for every AD connector (RV(password_sync)). That takes one more look at the
+        engine, by a task of its own on the server that is removed again, and one at the event log. Without it RV(password_sync) has what the
+        first look has seen anyway.
+    type: bool
+    default: true
 seealso:
   - module: hybrid.identity.dirsync_trigger
 """
@@ -52,6 +59,14 @@ EXAMPLES = r"""
       - sync_server.blocked_by is none
       - sync_server.scheduler.staging is false
     fail_msg: "{{ sync_server.msg }}"
+
+- name: Raise an alarm where passwords do not go up
+  ansible.builtin.assert:
+    that: item.health in ['healthy', none]
+    fail_msg: "{{ item.name }}: {{ item.health }}, last sign {{ item.last_sign }}. {{ sync_server.problems.password_sync | default('') }}"
+  loop: "{{ sync_server.password_sync.connectors | default([], true) }}"
+  loop_control:
+    label: "{{ item.name }}"
 
 - name: From localhost
   hybrid.identity.dirsync_info:
@@ -131,9 +146,49 @@ last_runs:
   type: list
   elements: dict
 password_sync:
-  description: When the password synchronisation last gave a sign (C(last_event)) and its last C(heartbeat), from the event log.
+  description:
+    - The password synchronisation. What could not be read is null, and RV(problems) says why under C(password_sync); so it is on an engine whose
+      password synchronisation cannot be looked at.
   returned: success
   type: dict
+  contains:
+    last_event:
+      description: When it last gave a sign, from the event log.
+      type: str
+    heartbeat:
+      description: When its last heartbeat was written (event 654), from the event log.
+      type: str
+    feature:
+      description: Whether the tenant takes password hashes; null where that is not known, or with O(password_sync=false).
+      type: bool
+    connectors:
+      description: The AD connectors; null with O(password_sync=false).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the connector.
+          type: str
+        id:
+          description: Its identifier.
+          type: str
+        enabled:
+          description: Whether its channel is on; null where that could not be read.
+          type: bool
+        last_sign:
+          description:
+            - When it last gave a sign of life within the last three hours - a heartbeat, or passwords that were sent, which take its place. In UTC,
+              on this machine's clock.
+          type: str
+        age:
+          description: How many seconds ago that was.
+          type: int
+        health:
+          description:
+            - V(healthy); V(late) - no sign for more than 120 minutes, which is what Microsoft's own monitoring raises an alert for; V(dead) - none for
+              more than three hours; V(unknown) - it cannot be told.
+            - Null for a channel that is off and for a server in staging mode, where there is nothing to be expected.
+          type: str
 access:
   description: What the account can read - C(scheduler), C(events), C(services) as booleans, C(history) as V(direct), V(local) or null.
   returned: success
@@ -174,8 +229,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._inform import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
-from ansible_collections.hybrid.identity.plugins.module_utils._sync._info import inform
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._module import argument_spec, run
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import INFO_OPTIONS
 

@@ -13,8 +13,8 @@ version_added: 0.1.0
 author:
   - hybrid.identity contributors (@hybrid-identity)
 description:
-  - Puts the results of the stages together - account, synchronisation, Entra ID, licence - and says of each person how far
-    it went, why not further, and what to do.
+  - Puts the results of the stages together - account, synchronisation, Entra ID, licence, password - and says of each person
+    how far it went, why not further, and what to do.
   - Says of the run itself when it was, which domain controller and sync server were used, whose cycle it was and on what evidence,
     and at which stage it ended if it ended early.
   - Shows a table on the screen and, with O(report_directory), writes a JSON and a CSV file. None of them has a secret.
@@ -82,6 +82,23 @@ options:
       - What ended the run early, with C(stage), C(failure_reason) and C(msg). It is the reason of those who came no further.
     type: dict
     default: {}
+  passwords:
+    description:
+      - The whole result of M(hybrid.identity.aad_password_sync) with O(hybrid.identity.aad_password_sync#module:observe_only=true), asked with the
+        source anchors of the people. Empty where nobody asked for their passwords.
+    type: dict
+    default: {}
+  new_people:
+    description:
+      - User principal names of those who came into Entra ID with this run. Their passwords are expected; of the others an engine sends nothing new.
+    type: list
+    elements: str
+    default: []
+  passwords_required:
+    description:
+      - Whether somebody new whose password was not seen to be taken by the cloud has not arrived. One that was refused counts in any case.
+    type: bool
+    default: false
   started_at:
     description:
       - When the run began, in UTC (ISO 8601). The time of the report if empty.
@@ -111,6 +128,8 @@ EXAMPLES = r"""
     directory: "{{ accounts | default({}) }}"
     sync: "{{ sync | default({}) }}"
     cloud: "{{ cloud.users | default([]) }}"
+    passwords: "{{ seen_passwords | default({}) }}"
+    new_people: "{{ batch.people | map(attribute='upn') }}"
     report_directory: reports
 """
 
@@ -150,8 +169,19 @@ people:
     licence:
       description: V(assigned), V(held), V(missing), V(none) (none was asked for), V(expected) (in check mode) or V(not reached).
       type: str
+    password:
+      description:
+        - V(succeeded) - the cloud has taken the password, as the events of the sync server say. V(pending) - it was not seen to, yet.
+        - V(failed) - the cloud did not take it. V(unknown) - it cannot be told, for example because the event log cannot be read.
+        - V(not looked for) or V(not reached).
+      type: str
+    password_reason:
+      description: Why it is not V(succeeded), as a sentence; empty where there is nothing to say.
+      type: str
     arrived:
-      description: Whether the person is in Entra ID with everything that was asked for, and can sign in. A disabled account has not arrived.
+      description:
+        - Whether the person is in Entra ID with everything that was asked for, and nothing is known that keeps them from signing in. A disabled
+          account has not arrived, nor has somebody whose password the cloud refused.
       type: bool
     arrived_at:
       description: When the person was first seen in Entra ID.

@@ -94,6 +94,10 @@ def test_twelve_people_go_the_whole_way_and_a_second_run_changes_nothing(estate:
     reports = sorted((tmp_path / "reports").glob("*.json"))
     told = json.loads(reports[-1].read_text(encoding="utf-8"))
     assert told["summary"]["arrived"] == 12
+    for report in reports[-2:]:
+        passwords = [person["password"] for person in json.loads(report.read_text(encoding="utf-8"))["people"]]
+        assert passwords == ["succeeded"] * 12, "seen in the events by an account that may read them, and forced by nobody"
+    assert estate.sync.passwords.switched == []
     told_by_lab = [str(estate.tenant.requests), str(estate.wsman.log.audit)]
     for text in [
         first.stdout,
@@ -141,8 +145,12 @@ def test_a_rerun_repairs_what_a_failed_stage_left(estate: Estate, tmp_path: Path
     assert people_in_directory(estate) == {"anna.huber@lab.example"} or len(people_in_directory(estate)) == 0
     assert list((tmp_path / "reports").glob("*.json")), "the report is written also when a stage failed"
     estate.sync.configure(staging=False)
+    estate.sync.configure(events_readable=False)
     repaired = onboard(estate, tmp_path, file)
     assert repaired.returncode == 0, repaired.stdout
+    (anna,) = json.loads(max((tmp_path / "reports").glob("*.json")).read_text(encoding="utf-8"))["people"]
+    assert (anna["password"], anna["arrived"]) == ("unknown", True), "what cannot be read holds nobody up"
+    assert "event log" in anna["password_reason"]
     assert [user["userPrincipalName"] for user in estate.tenant.users()].count("anna.huber@lab.example") == 1
 
 
@@ -182,8 +190,13 @@ def test_the_tenant_may_be_slow_and_throttle(estate: Estate, tmp_path: Path) -> 
     file.write_text(HEAD + GOOD, encoding="utf-8")
     estate.tenant.visibility_delay = 2
     estate.tenant.throttle(2, 1)
-    done = onboard(estate, tmp_path, file)
-    assert done.returncode == 0, done.stdout
+    estate.sync.configure(password_new_outcome="pending")
+    waited = {"onboarding_password": "wait", "onboarding_password_timeout": 4}
+    done = onboard(estate, tmp_path, file, **waited)
+    assert done.returncode != 0
+    (anna,) = json.loads(max((tmp_path / "reports").glob("*.json")).read_text(encoding="utf-8"))["people"]
+    assert (anna["cloud"], anna["password"], anna["arrived"]) == ("ready", "pending", False), "she was waited for"
+    assert "anna.huber@lab.example: wait_timeout: It was sent, and no result came" in done.stdout
 
 
 def _add_account(estate: Estate, name: str) -> None:

@@ -17,8 +17,8 @@ from ._verdict import STAGES, WORDS
 
 #: columns of the CSV file and of the JSON objects
 FIELDS = (
-    "row", "person", "upn", "id", "account", "sync", "cloud", "licence", "arrived", "arrived_at", "arrived_at_local", "failure_reason",
-    "reason", "what_to_do",
+    "row", "person", "upn", "id", "account", "sync", "cloud", "licence", "password", "arrived", "arrived_at", "arrived_at_local",
+    "failure_reason", "reason", "what_to_do", "password_reason",
 )  # fmt: skip
 _SCREEN = (
     ("Person", "person", 30),
@@ -27,6 +27,7 @@ _SCREEN = (
     ("Sync", "sync", 12),
     ("Entra ID", "cloud", 12),
     ("Licence", "licence", 12),
+    ("Password", "password", 14),
     ("Arrived", "arrived_at", 48),
 )
 # What a spreadsheet takes for the beginning of a formula, in its ASCII, small and full-width forms (OWASP, "CSV Injection").
@@ -51,6 +52,7 @@ def as_screen(report: Mapping[str, Any]) -> list[str]:
         lines += [*_table(verdicts), ""]
     lines += _about_faults(report.get("faults") or [])
     lines += _about_the_missing([verdict for verdict in verdicts if not verdict["arrived"]], bool(report.get("faults")))
+    lines += _about_passwords(verdicts)
     return lines + _legend(verdicts)
 
 
@@ -133,10 +135,27 @@ def _about_the_missing(verdicts: Sequence[Mapping[str, Any]], faults_told: bool)
         groups.setdefault(key, []).append(str(verdict["upn"] or verdict["person"]))
     lines = []
     for (word, reason, remedy), names in groups.items():
-        who = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
         text = " ".join(part for part in (f"{word}: {reason}" if word else reason, remedy) if part)
-        lines += [f"  {_fit(who, 400)}", f"    {_fit(text, 600)}"]
+        lines += [f"  {_fit(_names(names), 400)}", f"    {_fit(text, 600)}"]
     return ["Not arrived:", *lines, ""] if lines else []
+
+
+def _about_passwords(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why passwords were not seen to be taken, once for all who share the reason; whoever did not arrive because of it stands above."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        if verdict["arrived"] and verdict.get("password_reason"):
+            groups.setdefault((str(verdict["password"]), str(verdict["password_reason"])), []).append(
+                str(verdict["upn"] or verdict["person"])
+            )
+    lines = []
+    for (word, reason), names in groups.items():
+        lines += [f"  {_fit(_names(names), 400)}", f"    {_fit(f'{word}: {reason}', 600)}"]
+    return ["Passwords:", *lines, ""] if lines else []
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
 def _legend(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:

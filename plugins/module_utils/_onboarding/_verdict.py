@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional, Sequence
 
 from .._failure import REMEDIES, HybridIdentityError
+from ._password_stage import NOT_LOOKED, PasswordLook
 
 #: the stages, in their order
-STAGES = ("account", "sync", "cloud", "licence")
+STAGES = ("account", "sync", "cloud", "licence", "password")
 #: what the words of the stages mean, for the legend of a report
 WORDS: dict[str, str] = {
     "created": "the account is new in Active Directory",
@@ -33,11 +34,15 @@ WORDS: dict[str, str] = {
     "assigned": "the licence was assigned by this run",
     "held": "the licence was there before",
     "none": "no licence was asked for",
+    "succeeded": "the cloud has taken the password",
+    "pending": "the password has not been seen to reach the cloud yet",
+    "unknown": "what became of the password cannot be told",
+    "not looked for": "nobody asked what became of the password",
 }
 #: words for a stage that does not keep the person from arriving
 _GOOD = frozenset(
     ("created", "corrected", "repaired", "to create", "to correct", "to repair", "unchanged", "carried", "covered", "cycle ran", "predicted",
-     "ready", "assigned", "held", "none")
+     "ready", "assigned", "held", "none", "succeeded", "pending", "unknown", "not looked for")
 )  # fmt: skip
 _PREDICTED = {"created": "to create", "corrected": "to correct", "repaired": "to repair"}
 _NOT_REACHED = "not reached"
@@ -47,9 +52,14 @@ _EXPECTED = "expected"
 _REMEDIES_HERE = {
     ("cloud", "wait_timeout"): "Check that the account is in the scope of the synchronisation, and run the playbook again.",
     ("account", "invalid_input"): "Correct the row, and run the playbook again.",
+    ("password", "wait_timeout"): "The engine sends passwords by itself: run the playbook again to see what became of it.",
+    ("password", "password_sync_failed"): "Open the log of the object in the Synchronization Service; the engine tries again by itself.",
 }
 _DISABLED = "The account is disabled, so nobody can sign in with it."
 _ENABLE = "Enable it in Active Directory when its day has come, and run the playbook again."
+
+
+_NOBODY_ASKED = PasswordLook()
 
 
 def judge_people(
@@ -59,6 +69,7 @@ def judge_people(
     cloud: Sequence[Mapping[str, Any]],
     check_mode: bool = False,
     failure: Optional[Mapping[str, Any]] = None,
+    passwords: PasswordLook = _NOBODY_ASKED,
 ) -> list[dict[str, Any]]:
     """One verdict per person.
 
@@ -69,9 +80,11 @@ def judge_people(
         cloud: items of entra_user's result `users`; empty when the stage was not reached.
         check_mode: what is not there yet is a prediction.
         failure: what ended the run early (failure_reason, msg): the reason of those who came no further.
+        passwords: what was found out about them.
 
     Returns:
-        dicts with row, person, upn, id, account, sync, cloud, licence, arrived, arrived_at, failure_reason, reason, what_to_do.
+        dicts with row, person, upn, id, account, sync, cloud, licence, password, password_reason, arrived, arrived_at, failure_reason, reason,
+        what_to_do.
     """
     accounts_of = {_key(account.get("upn")): account for account in accounts}
     cloud_of = {_key(user.get("upn")): user for user in cloud}
@@ -85,7 +98,7 @@ def judge_people(
         account = None if refused else accounts_of.get(key)
         user = None if refused else cloud_of.get(key)
         error = failed_objects.get(_key(account.get("distinguished_name"))) if account else None
-        verdicts.append(_verdict(person, account, sync, user, error, check_mode, failure or {}))
+        verdicts.append(_verdict(person, account, sync, user, error, check_mode, failure or {}, passwords))
     return verdicts
 
 
@@ -109,6 +122,7 @@ def _verdict(
     object_error: Optional[Mapping[str, Any]],
     check_mode: bool,
     failure: Mapping[str, Any],
+    passwords: PasswordLook,
 ) -> dict[str, Any]:
     refused = person.get("refused") or {}
     stages = {
@@ -117,17 +131,23 @@ def _verdict(
         "cloud": str(user.get("state") or _MISSING) if user else _NOT_REACHED,
         "licence": _licence_word(user),
     }
+    stages["password"], about_password = passwords.stage_of(account)
+    if stages["password"] == NOT_LOOKED and (stages["sync"] in (_NOT_REACHED, "failed") or not (user and user.get("id"))):
+        stages["password"] = _NOT_REACHED
     if check_mode and user and user.get("state") == _MISSING and not user.get("failure_reason"):
         stages.update({stage: _EXPECTED for stage in ("cloud", "licence") if stages[stage] == _MISSING})
     if refused:
-        stages.update(dict.fromkeys(("sync", "cloud", "licence"), _NOT_REACHED))
-    stopped_at = next((stage for stage in STAGES if stages[stage] not in _GOOD), None)
+        stages.update(dict.fromkeys(("sync", "cloud", "licence", "password"), _NOT_REACHED))
+    without = passwords.holds_up(stages["password"], account)
+    stopped_at = next((stage for stage in STAGES if stages[stage] not in _GOOD), "password" if without else None)
     disabled = any(source and source.get("enabled") is False for source in (account, user))
-    # Somebody who is in Entra ID with everything has arrived, whatever was wrong with the synchronisation.
-    arrived = stages["cloud"] == "ready" and stages["account"] in _GOOD and not disabled
+    # Somebody who is in Entra ID with everything has arrived, whatever was wrong with the synchronisation; not without a password that was refused,
+    # or that was waited for.
+    arrived = stages["cloud"] == "ready" and stages["account"] in _GOOD and not disabled and not without
     source: Mapping[str, Any] = {}
     if not arrived:
         sources = {"account": refused or account, "sync": _error_of(object_error) or sync, "cloud": user, "licence": user}
+        sources["password"] = about_password
         source = sources.get(stopped_at or "") or {}
         if stopped_at and stages[stopped_at] == _NOT_REACHED:
             source = failure
@@ -141,6 +161,7 @@ def _verdict(
         "upn": str(person.get("upn") or ""),
         "id": user.get("id") if user else None,
         **stages,
+        "password_reason": " ".join(str(about_password.get("msg") or "").split()),
         "arrived": arrived,
         "arrived_at": user.get("arrived_at") if user else None,
         "failure_reason": None if arrived else reason,
@@ -201,7 +222,13 @@ def _sentence(stage: Optional[str], stages: Mapping[str, str], source: Mapping[s
         return "not there yet"
     if words:
         return words
-    names = {"account": "the account", "sync": "the synchronisation", "cloud": "Entra ID", "licence": "the licence"}
+    names = {
+        "account": "the account",
+        "sync": "the synchronisation",
+        "cloud": "Entra ID",
+        "licence": "the licence",
+        "password": "the password",
+    }
     return f"{names[stage]}: {stages[stage]}" if stage else ""
 
 

@@ -21,7 +21,7 @@ from .._remote._failures import CALL_FAILURES
 from .._remote._lasting import new_stamp
 from .._remote._local_route import LocalRouteClosed
 from .._remote._transport import ConnectionBroken
-from ._actions import Action, FindPeople, Force, Look, ReadEvents, ReadHistory, Stop, Switch
+from ._actions import Action, FindPeople, Force, Look, ReadEvents, ReadHistory, ReadSince, Stop, Switch
 from ._case import Case
 from ._decide import decide
 from ._desired import DesiredPasswords
@@ -34,6 +34,7 @@ from ._observed import (
     after_force,
     after_history,
     after_look,
+    after_reading,
     after_switch,
     after_trouble,
 )
@@ -123,6 +124,8 @@ class _Actor:
             return self._look(action, seen)
         if isinstance(action, ReadHistory):
             return self._read_history(seen)
+        if isinstance(action, ReadSince):
+            return self._read_since(action, seen)
         if isinstance(action, ReadEvents):
             return self._read_events(action, seen)
         if isinstance(action, FindPeople):
@@ -186,6 +189,28 @@ class _Actor:
             marker = seen.marker
             seen = after_events(seen, recent)
             return replace(seen, marker=marker)
+        except RemoteError as error:
+            return replace(seen, events_problem=str(error), trouble=None)
+
+    def _read_since(self, read: ReadSince, seen: Observed) -> Observed:
+        self._tell("reading the event log")
+        threshold = Case(self._desired, seen).threshold
+        first = True
+        try:
+            while True:
+                page = self._driver.events(
+                    self._shell,
+                    after=0 if first else seen.journal.last,
+                    since=read.since if first else None,
+                    marks_only=False,
+                    seconds=0.0,
+                    timeout=self._within(_PAGE_SECONDS),
+                    check_source=first,
+                )
+                seen = after_reading(seen, page, threshold) if first else after_events(seen, page)
+                if not page.more:
+                    return seen
+                first = False
         except RemoteError as error:
             return replace(seen, events_problem=str(error), trouble=None)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Union
 
 
@@ -20,6 +21,13 @@ class Look:
 @dataclass(frozen=True)
 class ReadHistory:
     """Read from the event log what tells of full synchronisations so far, and take the marker."""
+
+
+@dataclass(frozen=True)
+class ReadSince:
+    """Read every event since a time (server clock), those about single people included."""
+
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -66,4 +74,4 @@ class Stop:
     warnings: tuple[str, ...] = ()
 
 
-Action = Union[Look, ReadHistory, FindPeople, ReadEvents, Force, Switch, Stop]
+Action = Union[Look, ReadHistory, ReadSince, FindPeople, ReadEvents, Force, Switch, Stop]

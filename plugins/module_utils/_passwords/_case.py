@@ -15,6 +15,7 @@ from ._fulls import Full, fulls_of, trouble_of
 from ._observed import LOST, Observed
 from ._people import NamedPerson, people_of
 from ._proof import Proof, prove
+from ._standstill import Standstill, standstill
 
 #: seconds by which a moment may lie ahead of the server's clock: another clock, and no future
 AHEAD = timedelta(seconds=5)
@@ -128,7 +129,15 @@ class Case:
     @cached_property
     def people(self) -> list[NamedPerson]:
         """What became of the people who were named."""
-        return people_of(self.desired.users, self.seen)
+        if not self.desired.observe_only:
+            return people_of(self.desired.users, self.seen)
+        why = self.standstill
+        return people_of(self.desired.users, self.seen, self.threshold, why.words if why is not None else "")
+
+    @cached_property
+    def standstill(self) -> Standstill | None:
+        """Why the channels send nothing by themselves."""
+        return standstill(self.seen)
 
     @property
     def requested(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from . import _before, _pending
+from . import _before, _observing, _pending
 from ._actions import Action
 from ._case import Case
 from ._people import names_to_find, unresolved
@@ -34,8 +34,14 @@ def decide(case: Case) -> Action:
 
 def row_of(case: Case) -> Row:
     """The first row that holds; the last one of each table always does."""
-    rows = ROWS if case.desired.state == "synced" else SWITCH_ROWS
-    return next(row for row in rows if row.holds(case))
+    return next(row for row in rows_of(case) if row.holds(case))
+
+
+def rows_of(case: Case) -> tuple[Row, ...]:
+    """The table for what is asked for."""
+    if case.desired.observe_only:
+        return OBSERVE_ROWS
+    return ROWS if case.desired.state == "synced" else SWITCH_ROWS
 
 
 _FIRST: tuple[Row, ...] = (
@@ -277,4 +283,41 @@ SWITCH_ROWS: tuple[Row, ...] = (
     Row("as wanted", "every channel is as it shall be", "stop: nothing changed", lambda case: not _before.wrong(case), _before.as_wanted),
     Row("check mode", "check mode", "stop with a prediction", lambda case: case.desired.check_mode, _before.switch_predicted),
     Row("switch", "otherwise", "switch those that are not", lambda case: True, _before.switch),
+)
+
+
+OBSERVE_ROWS: tuple[Row, ...] = (
+    *_FIRST,
+    Row("future", "since lies in the future", "stop: invalid_input", _before.is_future, _before.future),
+    Row(
+        "begin to read",
+        "the event log has not been read",
+        "read it since that time",
+        lambda case: not case.seen.history and case.seen.events_problem is None,
+        _observing.begin,
+    ),
+    Row(
+        "no events",
+        "the log cannot be read, or has no such source",
+        "stop: events_unavailable",
+        lambda case: _before.unreadable(case) is not None,
+        _before.stop_unreadable,
+    ),
+    Row(
+        "everybody has a result",
+        "the newest result of everybody who was named is a success or a failure",
+        "stop with the results",
+        _observing.is_complete,
+        _observing.told,
+    ),
+    Row("not waiting", "wait is off", "stop with what is there", lambda case: not case.desired.wait, _observing.told),
+    Row(
+        "nothing will come",
+        "the service is away, the server in staging mode, or the channel of every forest has failed or shows no life",
+        "stop with what is there, and say so",
+        lambda case: case.standstill is not None,
+        _observing.told,
+    ),
+    Row("time over", "the time is over", "stop with what is there", lambda case: case.time_is_over, _observing.told),
+    Row("read on", "otherwise", "read on", lambda case: True, _observing.read_on),
 )

@@ -10,11 +10,12 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class DesiredPasswords:
-    """A full password synchronisation that began late enough, or channels that are on or off.
+    """A full password synchronisation that began late enough, channels that are on or off, or a look at what became of people.
 
     Attributes:
         state: synced, enabled or disabled. connectors: names as they were given; empty: every AD connector. users: as they were given.
         since: on the caller's clock; None without since and max_age. began: when the task did.
+        observe_only: nothing is forced; the results of users, since then, are all that is asked for.
         durations in seconds; fail_on: never, failed_connectors, failed_named or failed_users, each of which includes the ones before it.
     """
 
@@ -25,6 +26,7 @@ class DesiredPasswords:
     since: datetime | None = None
     min_interval: float = 86400
     force: bool = False
+    observe_only: bool = False
     wait: bool = True
     wait_timeout: float = 3600
     wait_sleep: float = 1

@@ -8,9 +8,9 @@ Source of the limits: the alert of Entra Connect Health (120 minutes) and Micros
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Sequence
 
-from .._engines._password_contract import ChannelLook
+from .._engines._password_contract import ChannelState
 from .._printable import printable
 from .._remote._clock import ClockLead
 from .._timestamps import format_utc
@@ -19,25 +19,26 @@ from ._journal import Journal
 #: seconds without a sign of life
 LATE, DEAD = 120 * 60.0, 180 * 60.0
 #: a heartbeat, or traffic in its place: while passwords are sent there is no heartbeat
-_SIGNS = ("heartbeat", "batch_ended", "results", "alive")
+SIGNS = ("heartbeat", "batch_ended", "results", "alive")
 
 
-def health_of(look: ChannelLook | None, journal: Journal | None, now: datetime, lead: ClockLead) -> dict[str, Any]:
-    """The key `password_sync` of dirsync_info.
+def health_of(
+    channels: Sequence[ChannelState], journal: Journal | None, now: datetime, lead: ClockLead, *, staging: bool | None = None
+) -> list[dict[str, Any]]:
+    """The AD connectors in `password_sync` of dirsync_info.
 
     Args:
-        look: of the channels; None where they could not be read. journal: of the last hours; None where the log could not be read.
-        now: the server's clock.
+        channels: where they could not be read they are known by name alone, and `enabled` is None.
+        journal: of the last hours; None where the log could not be read.
+        now: the server's clock. staging: whether the server is in staging mode.
 
     Returns:
-        `feature` (of the tenant; None is not known) and `connectors`, each with name, id, enabled, last_sign, age (seconds) and health: healthy, late,
-        dead or unknown. A channel that is off has no health.
+        For each: name, id, enabled, last_sign, age (seconds) and health: healthy, late, dead or unknown. A channel that is off, and every channel of
+        a server in staging mode, has no health: None.
     """
-    if look is None:
-        return {"feature": None, "connectors": []}
     rows = []
-    for channel in look.channels:
-        newest = newest_sign(journal, channel.identifier, alone=len(look.channels) == 1)
+    for channel in channels:
+        newest = newest_sign(journal, channel.identifier, alone=len(channels) == 1)
         age = (now - newest).total_seconds() if newest is not None else None
         rows.append(
             {
@@ -46,17 +47,17 @@ def health_of(look: ChannelLook | None, journal: Journal | None, now: datetime, 
                 "enabled": channel.enabled,
                 "last_sign": None if newest is None else format_utc(newest - timedelta(seconds=lead.middle)),
                 "age": None if age is None else round(max(age, 0.0)),
-                "health": _health(channel.enabled, age, journal, now),
+                "health": None if staging else _health(channel.enabled, age, journal, now),
             }
         )
-    return {"feature": look.feature, "connectors": rows}
+    return rows
 
 
 def newest_sign(journal: Journal | None, connector: str, *, alone: bool) -> datetime | None:
     """When a channel was last seen alive. alone: it is the only one, so that what names no connector is its own."""
     if journal is None:
         return None
-    times = [mark.sign.at for mark in journal.marks_of(connector, everywhere=alone) if mark.sign.kind in _SIGNS]
+    times = [mark.sign.at for mark in journal.marks_of(connector, everywhere=alone) if mark.sign.kind in SIGNS]
     return max(times, default=None)
 
 

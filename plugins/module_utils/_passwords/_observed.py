@@ -93,7 +93,9 @@ class Observed:
     @property
     def forests(self) -> Forests:
         """Which connector an event belongs to."""
-        return Forests.of(self.look.channels if self.look else ())
+        if self.look is not None:
+            return Forests.of(self.look.channels)
+        return Forests.of([ChannelState(one.name, one.identifier, None, False) for one in self.probe.connectors if one.on_directory])
 
     def channel(self, identifier: str) -> ChannelState | None:
         """The newest state of a channel."""
@@ -133,6 +135,18 @@ def after_history(seen: Observed, page: EventPage, since: datetime) -> Observed:
     seen = after_events(seen, page)
     marker = page.newest
     return replace(seen, history=True, source=page.source if page.source is not None else seen.source, marker=marker, reaches_back=reaches)
+
+
+def after_reading(seen: Observed, page: EventPage, since: datetime) -> Observed:
+    """Add the first page of everything since a time: reading begins with it, and what lies before it is of no interest.
+
+    Args:
+        since: the time from which results count; it was read from then on, or from earlier on.
+    """
+    start = page.signs[0].record - 1 if page.signs else page.last
+    reaches = page.oldest is None or page.oldest.at <= since or page.oldest.record == 1
+    seen = replace(seen, history=True, source=page.source, reaches_back=reaches, journal=seen.journal.started_at(start))
+    return after_events(seen, page)
 
 
 def after_force(seen: Observed, sent: Sent) -> Observed:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from .._failure import HybridIdentityError
 from .._sync._options import ENGINE_OPTION
 from .._timestamps import parse_utc
 from ._desired import DesiredPasswords
+from ._people import kind_of
 
 #: people who can be named; each is looked for in everything that is read
 MOST_USERS = 5000
@@ -23,6 +24,7 @@ PASSWORD_OPTIONS: dict[str, Any] = {
     "max_age": {"type": "int"},
     "min_interval": {"type": "int", "default": 86400},
     "force": {"type": "bool", "default": False},
+    "observe_only": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
     "wait_sleep": {"type": "float", "default": 1.0},
@@ -30,7 +32,9 @@ PASSWORD_OPTIONS: dict[str, Any] = {
     "fail_on": {"type": "str", "choices": ["failed_users", "failed_named", "failed_connectors", "never"]},
 }
 PASSWORD_EXCLUSIVE = [("since", "max_age")]
-_OF_SYNCED = ("users", "since", "max_age", "fail_on")
+_OF_SYNCED = ("users", "since", "max_age", "fail_on", "observe_only")
+#: what forcing is about; who only looks has no use for it
+_OF_FORCING = ("connectors", "force")
 
 
 def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> DesiredPasswords:
@@ -62,6 +66,8 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
     connectors = tuple(str(one) for one in params.get("connectors") or ())
     if any(not one.strip() for one in connectors):
         raise HybridIdentityError("invalid_input", "connectors holds an empty name.")
+    if params["observe_only"]:
+        _check_observing(params, users, since)
     return DesiredPasswords(
         began=now,
         state=params["state"],
@@ -70,6 +76,7 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
         since=since,
         min_interval=params["min_interval"],
         force=params["force"],
+        observe_only=params["observe_only"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
         wait_sleep=min(params["wait_sleep"], 10.0),
@@ -77,3 +84,20 @@ def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> 
         fail_on=params.get("fail_on") or ("failed_named" if users else "failed_connectors"),
         check_mode=check_mode,
     )
+
+
+def _check_observing(params: Mapping[str, Any], users: Sequence[str], since: datetime | None) -> None:
+    useless = [name for name in _OF_FORCING if params.get(name)]
+    if useless:
+        raise HybridIdentityError("invalid_input", f"{', '.join(useless)} belongs to forcing, and observe_only forces nothing.")
+    if not users or since is None:
+        raise HybridIdentityError(
+            "invalid_input", "observe_only needs users, and since or max_age: whose results are looked for, and from when on."
+        )
+    names = [one for one in users if kind_of(one) == "name"]
+    if names:
+        raise HybridIdentityError(
+            "invalid_input",
+            f"observe_only takes distinguished names and source anchors, and {names[0]} is neither: whom a name means is found out with rights that "
+            "reading the event log does not need.",
+        )

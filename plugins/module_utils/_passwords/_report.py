@@ -40,7 +40,8 @@ def result_keys(engine: str, case: Case, stop: Stop) -> dict[str, Any]:
     seen = case.seen
     changed = _changed(case) if stop.changed is None else stop.changed
     connectors = [_connector(case, one) for one in case.selected]
-    evidence = sorted({word for proof in case.proofs.values() for word in proof.evidence} | ({"channels"} if seen.look else set()))
+    words = {word for proof in case.proofs.values() for word in proof.evidence} | ({"channels"} if seen.look else set())
+    evidence = sorted(words | ({"events"} if case.desired.observe_only and case.reading else set()))
     before = {one.name: _before(case, one) for one in case.selected}
     after = {
         one["name"]: {"enabled": one["enabled"], "began": one["started_at"], "state": one["state"]}

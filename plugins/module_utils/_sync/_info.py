@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from .._engines._contract import Engine, EngineState, History, Probe
 from .._printable import printable
@@ -18,11 +18,17 @@ from ._trigger import find_engine
 
 _RUN_KEYS = ("connector", "profile", "result", "started_at", "finished_at", "counts")
 _TYPES = {"Delta": "delta", "Initial": "full"}
+#: reads more of the password synchronisation: keys, and why something is missing
+ReadPasswords = Callable[[RemoteShell, Engine, Probe], "tuple[dict[str, Any], str | None]"]
 _PASSWORD_EVENTS = ("654", "656", "657", "651", "611", "652", "655")
 
 
-def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """dirsync_info: what can be read, and which parts could not be and why. Changes nothing."""
+def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime, passwords: ReadPasswords | None = None) -> dict[str, Any]:
+    """dirsync_info: what can be read, and which parts could not be and why. Changes nothing.
+
+    Args:
+        passwords: reads more of the password synchronisation; None leaves it at what the look has anyway.
+    """
     with failures_named():
         seconds = params["history_hours"] * 3600
         engine, probe = find_engine(shell, params["engine"], seconds, "always")
@@ -32,7 +38,12 @@ def inform(shell: RemoteShell, params: Mapping[str, Any], *, now: datetime) -> d
             local = engine.read_history(shell, since=probe.at - timedelta(seconds=seconds), server_now=probe.at)
             history = replace(local, events=history.events, events_problem=history.events_problem)
             route = "local" if local.runs is not None else None
-    return _info(engine, probe, history, route)
+        found, missing = passwords(shell, engine, probe) if passwords is not None else ({}, None)
+    told = _info(engine, probe, history, route)
+    told["password_sync"].update(found)
+    if missing is not None:
+        told["problems"]["password_sync"] = printable(missing, 600)
+    return told
 
 
 def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> dict[str, Any]:
@@ -66,6 +77,8 @@ def _info(engine: Engine, probe: Probe, history: History, route: str | None) -> 
             if events
             else None,
             "heartbeat": time(events.last.get("Directory Synchronization/654")) if events else None,
+            "feature": None,
+            "connectors": None,
         },
         "access": {
             "scheduler": state is not None,

@@ -65,7 +65,11 @@ TRIGGER_EXCLUSIVE = [
 
 #: seconds that dirsync_info takes at most
 INFO_SECONDS = 180.0
-INFO_OPTIONS: dict[str, Any] = {**ENGINE_OPTION, "history_hours": {"type": "float", "default": 3.0}}
+INFO_OPTIONS: dict[str, Any] = {
+    **ENGINE_OPTION,
+    "history_hours": {"type": "float", "default": 3.0},
+    "password_sync": {"type": "bool", "default": True},
+}
 
 
 def read_desired(params: Mapping[str, Any], now: datetime, check_mode: bool) -> DesiredCycle:

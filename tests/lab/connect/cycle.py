@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.clock import Clock
-from lab.synchronisation import SourceDirectory, SyncTarget
+from lab.synchronisation import ExportedUser, SourceDirectory, SyncTarget
 
 from .event_log import CONNECTOR, ENGINE, EventLog
 from .faults import ArmedFaults
-from .identity import IdentityStore
+from .identity import IdentityStore, StagedObject
 from .options import ConnectOptions
 from .phases import GAP, ORDER, PROFILES, AtPhase, CycleRecord
 from .record import CycleTruth, ServerRecord, StartRequest
@@ -55,6 +55,8 @@ class Engine:
         self.stopping = threading.Event()  # the lab ends
         self.cancelled = threading.Event()  # Stop-ADSyncSyncCycle
         self.at_phase: AtPhase = lambda cycle, phase, moment: None
+        #: told of everybody new in the cloud: what was exported, and the object that it comes from
+        self.at_arrival: Callable[[ExportedUser, StagedObject], None] = lambda change, staged: None
         self._life = 0  # counts the lives of the service; what was begun in an earlier one is over
         self._truth: CycleTruth | None = None
         self._cookie: bytes | None = None
@@ -276,6 +278,8 @@ class Engine:
                 run.count({"add": "ExportAdd", "update": "ExportUpdate", "delete": "ExportDelete"}[change.operation])
                 with self.lock:
                     self.store.exported(guid)
+                if change.operation == "add":
+                    self.at_arrival(change, self.store.staged[guid])
                 continue
             run.count("ExportFailure")
             dn = "CN={" + change.source_anchor.encode().hex() + "}"

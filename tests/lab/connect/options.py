@@ -89,6 +89,9 @@ class ConnectOptions:
     password_enabled: bool = True  # every channel, in the beginning
     password_seconds: float = 0.2  # a full password synchronisation of a forest
     password_start_delay: float = 0.05  # from switching on to its beginning
+    password_new_delay: float = 0.2  # from the export of somebody new to the hash; really up to two minutes, the cycle of the channel
+    password_new_outcome: str = "success"  # of somebody new (see lab.passwords.channels.Person)
+    password_must_change_feature: bool = False  # ForcePasswordChangeOnLogOn: else a password to be changed at the next sign-in is kept back
     password_shape: str = "new"  # of event 657: new, old, bare (without Dn)
     password_marks: bool = True  # writes 617 to 623; else 656 and 657 are all that tells of a full synchronisation
     password_source: str = "Directory Synchronization"

@@ -101,6 +101,7 @@ class ConnectServer:
         self.spawn(self._schedule, "scheduler")
         forests = [(one.name, one.identifier) for one in self.engine.connectors if one.is_directory]
         self.channels = Channels(clock, self.options, self.events, self.spawn, self.engine.stopping, forests)
+        self.engine.at_arrival = self.channels.arrive
         self.passwords = PasswordCmdlets(self.channels, self._looking.connectors)
         self._cmdlets.update(self.passwords.table())
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from lab.clock import Clock
 from lab.connect.event_log import CONNECTOR, EventLog
+from lab.connect.identity import StagedObject
 from lab.connect.options import ConnectOptions
+from lab.synchronisation import ExportedUser
 
 from .texts import FAILURES, TEXTS, decorated, forest_info, requests_text, results_text, retry_text
 
@@ -24,7 +26,10 @@ _BATCH = 50
 
 @dataclass
 class Person:
-    """Somebody in the connector space. outcome: success, failed, retrying, pending (no result), unseen (not even asked for)."""
+    """Somebody in the connector space. outcome: success, failed, retrying, pending (no result), unseen (not even asked for).
+
+    must_change: the password has to be changed at the next sign-in. in_cloud: the cloud has taken one of this person before.
+    """
 
     dn: str
     anchor: str
@@ -32,6 +37,7 @@ class Person:
     upn: str
     outcome: str = "success"
     must_change: bool = False
+    in_cloud: bool = True
 
 
 @dataclass
@@ -44,6 +50,7 @@ class Channel:
     parameters: list[dict[str, Any]] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
     changed: list[Person] = field(default_factory=list)
+    arrivals: list[tuple[datetime, Person]] = field(default_factory=list)
     failure: str | None = None
     life: int = 0
     full_running: bool = False
@@ -170,6 +177,17 @@ class Channels:
             if person in channel.people:
                 channel.changed.append(person)
 
+    def arrive(self, change: ExportedUser, staged: StagedObject) -> None:
+        """Somebody new is in the cloud: the channel sends the password of an enabled account, to be changed at the first sign-in or not."""
+        if not change.attributes.get("accountEnabled", True):
+            return
+        channel, upn = self.all[0], str(change.attributes.get("userPrincipalName") or "")
+        person = Person(staged.dn, change.source_anchor, staged.text("sAMAccountName") or "", upn, self.options.password_new_outcome)
+        person.must_change, person.in_cloud = staged.text("pwdLastSet") == "0", False
+        with self.lock:
+            channel.people.append(person)
+            channel.arrivals.append((self.clock.now() + timedelta(seconds=self.options.password_new_delay), person))
+
     # -- events
 
     def tell(self, channel: Channel, event_id: int, text: str | None = None, *, level: int = 4, tail: bool = False) -> None:
@@ -232,7 +250,7 @@ class Channels:
 
     def send(self, channel: Channel, people: Sequence[Person], *, accepted: bool = True) -> None:
         """One batch of 1 to 50 people."""
-        asked = [one for one in people if one.outcome != "unseen"]
+        asked = [one for one in people if one.outcome != "unseen" and not self._keeps_back(one)]
         if not asked:
             return
         count = str(len(asked))
@@ -240,6 +258,8 @@ class Channels:
         self.tell(channel, 656, requests_text(asked))
         if accepted:
             done = [(one, one.outcome == "success", one.must_change) for one in asked if one.outcome in ("success", "failed")]
+            for person, succeeded, _must_change in done:
+                person.in_cloud = person.in_cloud or succeeded
             if done:
                 self.tell(channel, 657, results_text(done, self.options.password_shape), tail=True)
             again = [one for one in asked if one.outcome == "retrying"]
@@ -249,6 +269,10 @@ class Channels:
             self.tell(channel, 651, TEXTS[651].replace("{count}", count))
         channel.last_traffic = self.clock.now()
 
+    def _keeps_back(self, person: Person) -> bool:
+        """FilteredByTarget: only of somebody whom the cloud knows (tshoot-connect-password-hash-synchronization)."""
+        return person.must_change and person.in_cloud and not self.options.password_must_change_feature
+
     def _in_time(self) -> None:
         while not self.stopping.wait(0.02):
             if self.options.staging or not self.options.service_running:
@@ -257,6 +281,15 @@ class Channels:
                 if channel.enabled and not channel.full_running and self.options.password_first_sync_done:
                     self._due(channel)
 
+    def _delta(self, channel: Channel, people: Sequence[Person]) -> None:
+        if not people:
+            return
+        began = self.clock.now()
+        channel.cycle_began = began
+        for start in range(0, len(people), _BATCH):
+            self.send(channel, people[start : start + _BATCH])
+        channel.cycle_ended, channel.cycle_succeeded, channel.success_began = self.clock.now(), True, began
+
     def _due(self, channel: Channel) -> None:
         now = self.clock.now()
         assert channel.last_delta is not None
@@ -264,10 +297,11 @@ class Channels:
         if now - channel.last_delta >= _DELTA:
             channel.last_delta = now
             changed, channel.changed = channel.changed, []
-            if changed:
-                channel.cycle_began = now
-                self.send(channel, changed)
-                channel.cycle_ended, channel.cycle_succeeded, channel.success_began = self.clock.now(), True, now
+            self._delta(channel, changed)
+        with self.lock:
+            due = [one for one in channel.arrivals if one[0] <= now]
+            channel.arrivals = [one for one in channel.arrivals if one[0] > now]
+        self._delta(channel, [person for _at, person in due])
         if now - channel.last_traffic >= _HEARTBEAT:
             channel.last_traffic = now
             self.tell(channel, 653, tail=True)

@@ -137,7 +137,10 @@ class PasswordCmdlets:
         """Get-ADSyncAADCompanyFeature: what the tenant has switched on."""
         if self._options.password_feature is None:
             raise CmdletError("System.InvalidOperationException", -2146233079, "no tenant", "WriteError", "The tenant could not be asked.")
-        return {"PasswordHashSync": self._options.password_feature, "ForcePasswordChangeOnLogOn": False}
+        return {
+            "PasswordHashSync": self._options.password_feature,
+            "ForcePasswordChangeOnLogOn": self._options.password_must_change_feature,
+        }
 
     def connector_space(self, caller: Caller, p: dict[str, Any]) -> list[dict[str, Any]]:
         """Get-ADSyncCSObject -ConnectorName, by pages."""

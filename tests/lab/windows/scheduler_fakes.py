@@ -31,7 +31,7 @@ class SchedulerFakes(ConnectFakes):
     """The fakes of every engine's scheduler."""
 
     def __init__(self, cmdlet: Cmdlet, clock: Clock) -> None:
-        super().__init__(cmdlet, clock)
+        super().__init__(cmdlet, clock, lambda errand, parameters: {})  # the scheduler's scripts carry nothing along
         self.by_script: dict[str, Callable[[dict[str, Any]], Any]] = {
             _connect_scheduler_scripts.LOOK: self.connect_look,
             _connect_scheduler_scripts.SET: self.connect_set,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._password_stage import PasswordLook
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._report import FIELDS, as_csv, as_json, as_screen
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._run import both_clocks, describe_run, local_text
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._verdict import WORDS, judge_people, summarise
@@ -198,6 +199,70 @@ def test_what_to_do_is_said_once() -> None:
     assert (one["reason"], one["what_to_do"]) == ("It is staging.", REMEDY)
 
 
+ANCHOR = "AAAAAAAAAAAAAAAAAAAAAA=="
+WITH_ANCHOR = {**ACCOUNT, "source_anchor": ANCHOR}
+CLOSED = {"failure_reason": "events_unavailable", "msg": "The Application event log cannot be read.", "people": []}
+
+
+def password(told: str | None, account: Any = WITH_ANCHOR, *, new: bool = True, required: bool = False, **result: Any) -> dict[str, Any]:
+    """The verdict on somebody of whose password this was found out."""
+    people = [] if told is None else [{"asked": ANCHOR, "result": told, "reason": "why" if told != "succeeded" else None}]
+    look = PasswordLook({"failure_reason": None, "msg": "x", "people": people, **result}, ["ANNA@lab.example"] if new else [], required)
+    (one,) = judge_people([PERSON], [account], SYNC, [READY], passwords=look)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("told", "new", "word", "arrived", "arrived_if_required"),
+    [
+        ("succeeded", True, "succeeded", True, True),
+        ("failed", True, "failed", False, False),
+        ("retrying", True, "pending", True, False),
+        ("pending", True, "pending", True, False),
+        ("not_seen", True, "pending", True, False),
+        ("unknown", True, "unknown", True, False),
+        ("not_seen", False, "unknown", True, True),
+        ("unknown", False, "unknown", True, True),
+        ("failed", False, "failed", False, False),
+    ],
+)
+def test_password_of_a_person(told: str, new: bool, word: str, arrived: bool, arrived_if_required: bool) -> None:
+    one = password(told, new=new)
+    assert (one["password"], one["arrived"]) == (word, arrived)
+    assert one["password_reason"] == ("" if told == "succeeded" else "Why.")
+    strict = password(told, new=new, required=True)
+    assert strict["arrived"] is arrived_if_required
+    if not strict["arrived"]:
+        assert (
+            strict["reason"] == "Why."
+            and strict["what_to_do"]
+            and strict["failure_reason"] in ("password_sync_failed", "wait_timeout", "events_unavailable")
+        )
+    assert one["password"] in WORDS
+
+
+def test_a_log_that_cannot_be_read_leaves_the_password_unknown() -> None:
+    one = password(None, **CLOSED)
+    assert (one["password"], one["arrived"], one["password_reason"]) == ("unknown", True, CLOSED["msg"])
+    assert password(None, **CLOSED, required=True)["failure_reason"] == "events_unavailable"
+    broken = judge_people([PERSON], [WITH_ANCHOR], SYNC, [READY], passwords=PasswordLook({"module_stderr": "boom"}))[0]
+    assert (broken["password"], broken["arrived"]) == ("unknown", True)
+
+
+def test_nobody_asked_for_a_password() -> None:
+    assert verdict(WITH_ANCHOR, SYNC, READY)["password"] == "not looked for"
+    assert verdict(WITH_ANCHOR, SYNC, MISSING)["password"] == verdict(None, None, None)["password"] == "not reached"
+    others = PasswordLook({"people": [{"asked": "x", "result": "succeeded"}]})
+    assert judge_people([PERSON], [WITH_ANCHOR], SYNC, [READY], passwords=others)[0]["password"] == "not looked for"
+
+
+def test_screen_tells_why_passwords_are_not_there_yet() -> None:
+    lines = screen(password("pending"), password("succeeded"), password("failed"))
+    told = lines.index("Passwords:")
+    assert lines[told + 1 : told + 3] == ["  anna@lab.example", "    pending: Why."]
+    assert any("password_sync_failed: Why." in line for line in lines[:told]), "whoever did not arrive stands above"
+
+
 def test_an_object_that_the_engine_could_not_carry() -> None:
     error = {"dn": "CN=Anna,DC=x", "type": "AttributeValueMustBeUnique", "message": "proxyAddresses"}
     sync = {**SYNC, "runs": [{"errors": [error]}]}
@@ -222,7 +287,7 @@ def test_screen_is_aligned_and_harmless() -> None:
     table = lines[lines.index("") + 1 :]
     assert "美咲" + " " * 28 + "anna@lab.example" in table[2]  # two columns for each wide character
     assert "x" * 27 + "...  anna@lab.example" in table[4]
-    assert table[2].endswith("assigned  2026-11-24T09:31:10Z")
+    assert table[2].endswith("assigned  not looked for  2026-11-24T09:31:10Z")
 
 
 def test_screen_tells_the_run_itself() -> None:
@@ -311,7 +376,7 @@ def test_csv_keeps_names() -> None:
 
 
 def test_json_has_only_the_fields() -> None:
-    report = json.loads(as_json({"summary": {}, "people": [{**verdict(ACCOUNT, SYNC, READY), "password": "hidden"}]}))
+    report = json.loads(as_json({"summary": {}, "people": [{**verdict(ACCOUNT, SYNC, READY), "initial_password": "hidden"}]}))
     assert set(report["people"][0]) == set(FIELDS)
     assert report["people"][0]["arrived_at_local"] == "2026-11-24T09:31:10+00:00"
 
@@ -319,4 +384,4 @@ def test_json_has_only_the_fields() -> None:
 def test_whoever_has_not_arrived_has_no_time_of_arrival() -> None:
     late = verdict({**ACCOUNT, "enabled": False}, SYNC, READY)
     assert json.loads(as_json({"people": [late]}))["people"][0]["arrived_at"] is None
-    assert any(line.endswith("assigned  -") for line in screen(late))
+    assert any(line.endswith("assigned  not looked for  -") for line in screen(late))

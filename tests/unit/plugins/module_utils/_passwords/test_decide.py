@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync_cases import probe
 
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._contract import Connector
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._password_contract import (
     ChannelLook,
     ChannelState,
@@ -25,13 +26,20 @@ from ansible_collections.hybrid.identity.plugins.module_utils._engines._password
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._password_events import Sign, read_event
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._passwords._actions import Force, Stop
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._actions import Force, ReadEvents, ReadSince, Stop
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._case import Case
-from ansible_collections.hybrid.identity.plugins.module_utils._passwords._decide import ROWS, SWITCH_ROWS, row_of
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._decide import OBSERVE_ROWS, ROWS, SWITCH_ROWS, row_of
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._desired import DesiredPasswords
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._health import health_of
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._journal import Journal
-from ansible_collections.hybrid.identity.plugins.module_utils._passwords._observed import DONE, LOST, Observed, Sent, Trouble
+from ansible_collections.hybrid.identity.plugins.module_utils._passwords._observed import (
+    DONE,
+    LOST,
+    Observed,
+    Sent,
+    Trouble,
+    after_reading,
+)
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords._proof import prove
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._clock import ClockLead
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._transport import ConnectionBroken
@@ -41,6 +49,7 @@ ID = "a9de824d-50db-512a-bce9-3ff9f12f7283"
 LEAD = ClockLead(0, 0)
 FOREST = ChannelState("contoso.com", ID, True, False, ("DC=contoso,DC=com",))
 UNREADABLE = replace(FOREST, enabled=None, flag=None, readable=False)
+FOREST_BY_NAME = (Connector("contoso.com", ID, "AD", True),)
 TEXTS = {
     601: "starting: contoso.com",
     602: "stopping: contoso.com",
@@ -162,6 +171,19 @@ SWITCHES_OF: dict[str, tuple[DesiredPasswords, Observed]] = {
     "check mode": (desired(state="disabled", check_mode=True), seen()),
     "switch": (desired(state="disabled"), seen()),
 }
+ANCHOR = "a" * 22 + "=="
+SINCE: dict[str, Any] = {"observe_only": True, "since": at(0), "users": (ANCHOR,), "fail_on": "failed_named"}
+OBSERVES_OF: dict[str, tuple[DesiredPasswords, Observed]] = {
+    "trouble": (desired(**SINCE), seen(trouble=TROUBLE)),
+    "future": (desired(**{**SINCE, "since": at(100)}), seen()),
+    "begin to read": (desired(**SINCE), replace(seen(look=None), history=False)),
+    "no events": (desired(**SINCE), seen(source=False)),
+    "everybody has a result": (desired(**SINCE), seen(FULL[3], start=10)),
+    "not waiting": (desired(wait=False, **SINCE), seen(FULL[2], start=10)),
+    "nothing will come": (desired(**SINCE), seen(sign(11, 613, 1), start=10)),
+    "time over": (desired(**SINCE), seen(FULL[2], sign(12, 654, 5), start=10, time_left=0.0)),
+    "read on": (desired(**SINCE), seen(FULL[2], sign(12, 654, 5), start=10)),
+}
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
@@ -183,6 +205,17 @@ def test_every_row_of_switching_is_reached(name: str) -> None:
     row = row_of(case)
     assert row.name == name
     assert isinstance(row.action(case), Stop) is row.then.startswith("stop") or row.name == "trouble"
+
+
+@pytest.mark.parametrize("name", [row.name for row in OBSERVE_ROWS])
+def test_every_row_of_observing_is_reached_and_none_changes_anything(name: str) -> None:
+    wanted, known = OBSERVES_OF[name]
+    case = Case(wanted, replace(known, probe=replace(known.probe, connectors=FOREST_BY_NAME), look=None, first_look=None))
+    row = row_of(case)
+    action = row.action(case)
+    assert row.name == name
+    assert isinstance(action, Stop) is row.then.startswith("stop") or row.name == "trouble"
+    assert isinstance(action, (Stop, ReadEvents, ReadSince)), "nothing is forced, nothing is switched, and no task is made on the server"
 
 
 def test_nothing_is_forced_while_a_channel_may_be_off() -> None:
@@ -243,11 +276,12 @@ def test_a_full_synchronisation_that_is_stuck_covers_nothing_and_is_not_awaited(
 
 
 def test_health() -> None:
-    def health(*ages: float, enabled: bool | None = True, journal: bool = True) -> Any:
+    def health(*ages: float, enabled: bool | None = True, journal: bool = True, staging: bool = False) -> Any:
         signs = [sign(5 + n, 654, -age) for n, age in enumerate(ages)]
         known = seen(*signs)
-        channels = look(channels=(replace(FOREST, enabled=enabled),))
-        return health_of(channels, known.journal if journal else None, NOON, LEAD)["connectors"][0]["health"]
+        channels = (replace(FOREST, enabled=enabled),)
+        (row,) = health_of(channels, known.journal if journal else None, NOON, LEAD, staging=staging)
+        return row["health"]
 
     assert health(60) == "healthy"
     assert health(9000, 60) == "healthy"
@@ -256,4 +290,73 @@ def test_health() -> None:
     assert health() == "dead"
     assert health(60, enabled=False) is None
     assert health(60, enabled=None) == health(60, journal=False) == "unknown"
-    assert health_of(None, None, NOON, LEAD) == {"feature": None, "connectors": []}
+    assert health(60, staging=True) is None, "nothing is to be expected there"
+    assert health_of((), None, NOON, LEAD) == []
+
+
+def observed(*signs: Sign, since: float = 0, oldest: int = 1, oldest_at: float = -100000, **changes: Any) -> Case:
+    """What a look at people by name has seen, in one page of the log."""
+    known = Observed(replace(probe(), connectors=FOREST_BY_NAME), LEAD, at(0), 100.0, 220.0)
+    found = replace(page(*signs, oldest=oldest, last=max([20, *(one.record for one in signs)]), now=30), oldest=Edge(oldest, at(oldest_at)))
+    wanted = desired(**{**SINCE, "since": at(since), **changes})
+    return Case(wanted, after_reading(known, found, Case(wanted, known).threshold))
+
+
+def result(event_id: int, seconds: float, words: str = "Success.", record: int = 15, dn: str = "CN=A,DC=contoso,DC=com") -> Sign:
+    line = f"Password Change Result - Anchor : {ANCHOR}, Dn : {dn}, Result : {words}"
+    asked = f"Password Change Request - Anchor : {ANCHOR}, Dn : {dn}, Change Date : x"
+    return read_event(record, event_id, at(seconds), line if event_id == 657 else asked)
+
+
+ALIVE = sign(14, 654, -600)
+
+
+@pytest.mark.parametrize(
+    ("signs", "oldest", "told"),
+    [
+        ([result(657, 5)], 1, "succeeded"),
+        ([result(657, 5), result(657, 6, "Failed.", 16)], 1, "failed"),
+        ([result(656, 5)], 1, "pending"),
+        ([result(657, 4), result(656, 5, record=16)], 1, "pending"),
+        ([ALIVE], 1, "not_seen"),
+        ([result(657, -5)], 1, "not_seen"),
+        ([ALIVE], 9, "unknown"),
+        ([result(657, 5)], 9, "succeeded"),
+    ],
+    ids=["taken", "refused", "no result yet", "asked for anew", "nothing", "before", "log does not reach back", "seen all the same"],
+)  # fmt: skip
+def test_what_becomes_of_a_person_who_is_looked_for(signs: list[Sign], oldest: int, told: str) -> None:
+    case = observed(*signs, oldest=oldest, oldest_at=-100000 if oldest == 1 else 2)
+    (person,) = case.people
+    assert (person.result, person.asked) == (told, ANCHOR)
+    assert (person.reason is None) is (told == "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("signs", "said"),
+    [([ALIVE], False), ([result(657, -5)], True), ([result(657, -5, "Failed.")], False)],
+    ids=["new", "there before", "never taken"],
+)
+def test_a_password_to_be_changed_is_a_reason_only_for_people_who_were_in_the_cloud_before(signs: list[Sign], said: bool) -> None:
+    (person,) = observed(*signs).people
+    assert ("next sign-in" in (person.reason or "")) is said
+    forced_one = Case(desired(users=(ANCHOR,)), seen(*FULL[:2], start=10)).people[0]
+    assert "for somebody who was in Entra ID before" in (forced_one.reason or ""), "where nobody knows it is said for whom it holds"
+
+
+def test_looking_ends_early_where_nothing_is_to_be_expected() -> None:
+    def stop(case: Case) -> tuple[str, str | None, str]:
+        action = row_of(case).action(case)
+        return row_of(case).name, getattr(action, "reason", "-"), " ".join(getattr(action, "warnings", ()))
+
+    probed = observed(ALIVE)
+    assert stop(probed)[0] == "read on"
+    silent = observed(oldest_at=-20000)
+    assert stop(silent)[:2] == ("nothing will come", "not_confirmed")
+    assert "no sign of life" in stop(silent)[2]
+    assert stop(observed(oldest_at=-100))[0] == "read on", "a young log proves no silence"
+    assert stop(observed(ALIVE, sign(16, 613, -10)))[:2] == ("nothing will come", "first_sync_unfinished")
+    assert stop(observed(sign(12, 613, -700), ALIVE))[0] == "read on", "that has healed"
+    staged = replace(probed.seen, probe=replace(probed.seen.probe, state=replace(probe().state, staging=True)))  # type: ignore[type-var]
+    assert stop(Case(probed.desired, staged))[:2] == ("nothing will come", "staging")
+    assert stop(observed(ALIVE, wait=False, fail_on="never"))[:2] == ("not waiting", None)
