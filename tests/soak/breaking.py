@@ -14,7 +14,8 @@ from types import TracebackType
 
 #: reset, closed, silent with the connection open, closed after which nobody listens any more, and cut in the middle of what was sent
 KINDS = ("reset", "closed", "silent", "gone", "torn")
-_MOST_BYTES = 40_000
+#: bytes that a further connection carries, in one direction
+_FEWER_BYTES = 8_000
 _CHUNK = 65536
 
 
@@ -33,10 +34,17 @@ class Break:
         return f"connection {self.connection} {self.kind} after {self.after} bytes {way} the server"
 
 
-def break_of(chance: random.Random, most: int = _MOST_BYTES) -> Break:
-    """A break at random: as likely between 10 and 100 bytes as between 1,000 and 10,000."""
-    after = int(most ** chance.random()) if chance.random() < 0.3 else chance.randrange(most)
-    return Break(chance.choice((0, 0, 0, 1, 2, 3)), chance.random() < 0.5, after, chance.choice(KINDS))
+def break_of(chance: random.Random, most: int) -> Break:
+    """A break at random.
+
+    Args:
+        chance: decides.
+        most: bytes that the first connection carries, in one direction. In a part of the cases it breaks early on, in the handshakes.
+    """
+    connection = chance.choice((0, 0, 0, 0, 1, 2))
+    most = min(most, _FEWER_BYTES) if connection else most
+    after = int(most ** chance.random()) if chance.random() < 0.2 else chance.randrange(most)
+    return Break(connection, chance.random() < 0.5, after, chance.choice(KINDS))
 
 
 class BreakingWay:
