@@ -5,8 +5,8 @@
 # make test    everything that CI runs: tests, checks, molecule
 # make lint    the checks alone
 # make lab     the simulated estate in the foreground, with its inventory
-# make soak    hundreds of runs against faults of all kinds, then killed onboardings; SOAK_SEED= SOAK_RUNS= (1 tells the whole story) SOAK_KILLS=
-# make bench   ratios against the plain way, one line each; BENCH_PEOPLE= BENCH_ROUNDS= BENCH_SERVERS= make it shorter, BENCH_ONLY= takes parts, SPAWN_MS= models starts of processes
+# make soak    hundreds of runs against faults of all kinds, then onboardings over connections that break, then killed ones; SOAK_SEED= SOAK_RUNS= (1 tells the whole story) SOAK_BROKEN= SOAK_KILLS=
+# make bench   ratios against the plain way, one line each; BENCH_PEOPLE=1000 BENCH_ROUNDS=3 measure for longer, BENCH_SERVERS= takes fewer, BENCH_ONLY= takes parts, SPAWN_MS= models starts of processes
 # make matrix  the tests with ansible-core 2.16 and newer, as far as this machine has the Pythons for them
 # make clean   take away what the other targets made
 
@@ -40,6 +40,7 @@ lint:
 soak:
 	@tools/prepare.sh test
 	@.venv/bin/python -m soak
+	@.venv/bin/python -m soak.broken
 	@.venv/bin/python -m soak.kills
 
 bench:

@@ -23,6 +23,8 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._passwo
 )
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._paths import absolute
+from ansible_collections.hybrid.identity.plugins.modules import ad_users
+from ansible_collections.hybrid.identity.plugins.plugin_utils._here import done_here
 from ansible_collections.hybrid.identity.plugins.plugin_utils._password_file import PasswordFiles
 
 _MODULE = "hybrid.identity.ad_users"
@@ -87,6 +89,9 @@ class ActionModule(ActionBase):
             self._task.check_mode = before
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result = done_here(self, ad_users.OPTIONS, ad_users.work, arguments, task_vars)
+        if result is not None:
+            return result
         return dict(self._execute_module(module_name=_MODULE, module_args=dict(arguments), task_vars=task_vars))
 
     @contextlib.contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._paths import absolute
+from ansible_collections.hybrid.identity.plugins.modules import onboarding_batch
+from ansible_collections.hybrid.identity.plugins.plugin_utils._here import done_here
 
 _PATHS = ("src", "ca_cert", "certificate_path", "federated_token_file")
 
@@ -30,4 +32,8 @@ class ActionModule(ActionBase):
                     arguments[name] = absolute(str(arguments[name]), folder)
             if isinstance(arguments.get("paths"), dict):
                 arguments["paths"] = {name: absolute(str(path), folder) if path else "" for name, path in arguments["paths"].items()}
+        spec, exclusive = onboarding_batch.ARGUMENT_SPEC, [onboarding_batch.SOURCES]
+        result = done_here(self, spec, onboarding_batch.work, arguments, task_vars, exclusive=exclusive)
+        if result is not None:
+            return result
         return dict(self._execute_module(module_name="hybrid.identity.onboarding_batch", module_args=arguments, task_vars=task_vars))

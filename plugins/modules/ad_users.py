@@ -310,7 +310,7 @@ accounts:
       description: The anchor by which Entra ID knows the person.
       type: str
     changed:
-      description: Whether this account was changed, also when a later step failed.
+      description: Whether this account was changed, also when a later step failed; or may have been, where no answer came.
       type: bool
     action:
       description: What was done - V(created), V(corrected), V(repaired), V(unchanged), V(failed), V(refused). In check mode what would be done.
@@ -388,7 +388,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._directory._mask i
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._options import DirectoryOptions, hidden_in
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._passwords import ALPHABET, LENGTH, PasswordRule, read_passwords
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
-from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import ModuleLike, leave
 
 USER_OPTIONS: dict[str, Any] = {
     "upn": {"type": "str"},
@@ -505,14 +505,18 @@ def unanswered(options: DirectoryOptions, error: DirectoryRefusal) -> HybridIden
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    work(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True))
+
+
+def work(module: ModuleLike) -> None:
+    """Everything once the arguments are read."""
     module.no_log_values.update(secret for secret in hidden_in(module.params["directory_server"]) if secret)
     if LDAP3_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("ldap3"), exception=LDAP3_IMPORT_ERROR)
     leave(module, lambda: covered(module, carry(module.params, module.check_mode)))
 
 
-def covered(module: AnsibleModule, result: dict[str, Any]) -> dict[str, Any]:
+def covered(module: ModuleLike, result: dict[str, Any]) -> dict[str, Any]:
     """The result without secrets. The module's own way of masking takes each secret through each text, which is quadratic in people."""
     passwords = module.params["passwords"]
     own = {user["password"] for user in module.params["users"] if user.get("password")}

@@ -207,7 +207,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._graph._client imp
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._ensure_cloud_users import CLOSING_TIME, CloudUsers
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS
-from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import ModuleLike, leave
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **GRAPH_OPTIONS,
@@ -229,7 +229,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-def ensure(client: GraphClient, deadline: Deadline, module: AnsibleModule) -> dict[str, Any]:
+def ensure(client: GraphClient, deadline: Deadline, module: ModuleLike) -> dict[str, Any]:
     """The procedure with the options of the task."""
     params = module.params
     procedure = CloudUsers(
@@ -248,7 +248,11 @@ def ensure(client: GraphClient, deadline: Deadline, module: AnsibleModule) -> di
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    work(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True))
+
+
+def work(module: ModuleLike) -> None:
+    """Everything once the arguments are read."""
     seconds = max(module.params["wait_timeout"], 0)
     deadline = Deadline(seconds)
     leave(module, lambda: ensure(open_client(module, seconds + CLOSING_TIME), deadline, module))

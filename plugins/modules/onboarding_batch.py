@@ -267,7 +267,7 @@ from ansible_collections.hybrid.identity.plugins.module_utils._failure import Hy
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS, are_given
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import free_seats
-from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import leave
+from ansible_collections.hybrid.identity.plugins.module_utils._module_exit import ModuleLike, leave
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._columns import COLUMNS
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._faults import Fault
 from ansible_collections.hybrid.identity.plugins.module_utils._onboarding._licences import check_licences, seats_of
@@ -362,7 +362,7 @@ class Tenant:
         self.warnings: list[str] = []
         self.fault: Optional[Fault] = None
 
-    def read(self, module: AnsibleModule) -> None:
+    def read(self, module: ModuleLike) -> None:
         """The verified domains as given, else of the tenant, and the seats of its licences. Raises HybridIdentityError."""
         given = [domain for domain in module.params["verified_domains"] or [] if domain.strip()]
         self.domains = given or None
@@ -386,7 +386,7 @@ class Tenant:
             client.close()
 
 
-def read_batch(module: AnsibleModule) -> dict[str, Any]:
+def read_batch(module: ModuleLike) -> dict[str, Any]:
     """The result of the module. Raises HybridIdentityError."""
     params = module.params
     table = read_table(params)
@@ -457,7 +457,7 @@ def _unread(fault: Fault) -> dict[str, Any]:
     return {**blank, "upn": fault.upn, "row": fault.row, "place": f"row {fault.row}", "cleared": [], "defaulted": []}
 
 
-def carry(module: AnsibleModule) -> dict[str, Any]:
+def carry(module: ModuleLike) -> dict[str, Any]:
     """The result with all of its keys. Raises HybridIdentityError, which has them too."""
     blank: dict[str, Any] = {
         "people": [],
@@ -479,7 +479,11 @@ def carry(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, mutually_exclusive=[SOURCES], supports_check_mode=True)
+    work(AnsibleModule(argument_spec=ARGUMENT_SPEC, mutually_exclusive=[SOURCES], supports_check_mode=True))
+
+
+def work(module: ModuleLike) -> None:
+    """Everything once the arguments are read."""
     leave(module, lambda: carry(module))
 
 

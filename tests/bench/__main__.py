@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: hybrid.identity contributors
 """`make bench`: every bar, one line each, and as JSON in tests/output/bench.json; exit code 1 when one is missed.
 
-BENCH_PEOPLE (1000), BENCH_ROUNDS (3) and BENCH_SERVERS (50) in the environment make it shorter; BENCH_ONLY takes names of parts, with commas.
+It takes a few minutes. BENCH_PEOPLE=1000 BENCH_ROUNDS=3 in the environment measure as the bars are meant; BENCH_ONLY takes names of parts,
+with commas. BENCH_SERVERS (50): how many sync servers there are.
 --spawn-ms models the start of a process on a sync server for the parts that have one; without it they run without and with 600.
 """
 
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import accounts, cloud, engines, figures
+from . import accounts, cloud, engines, figures, peer
 from .bars import Bar
 from .demonstration import demonstration
 
@@ -29,7 +30,7 @@ def main() -> int:
     given = parser.parse_args().spawn_ms
     spawns = (0, 600) if given is None else (given,)
     servers = int(os.environ.get("BENCH_SERVERS") or 50)
-    number, rounds = int(os.environ.get("BENCH_PEOPLE") or 1000), int(os.environ.get("BENCH_ROUNDS") or 3)
+    number, rounds = int(os.environ.get("BENCH_PEOPLE") or 300), int(os.environ.get("BENCH_ROUNDS") or 1)
     parts: dict[str, Callable[[], list[Bar]]] = {
         "create": lambda: [accounts.creating(number, rounds)],
         "far": lambda: [accounts.creating_from_far_away(number, rounds)],
@@ -44,17 +45,24 @@ def main() -> int:
         "controller": lambda: [engines.controller(rounds)],
         "servers": lambda: [figure for spawn in spawns for figure in engines.many_servers(10, spawn, None)],
         "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
+        "loop": lambda: [peer.against_loop(min(number, 100), rounds)],
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
     print("what: ours, reference, ratio (min..max), bar, ok|MISSED", flush=True)
     bars: list[Bar] = []
+    unmeasured: dict[str, str] = {}
     for name in wanted:
-        for figure in parts[name]():
-            print(figure.line(), flush=True)
-            bars.append(figure)
+        try:
+            for figure in parts[name]():
+                print(figure.line(), flush=True)
+                bars.append(figure)
+        except peer.PeerMissing as error:
+            unmeasured[name] = str(error)
+            print(f"{name}: not measured, because {error}: MISSED", flush=True)
     _FILE.parent.mkdir(exist_ok=True)
-    _FILE.write_text(json.dumps({"people": number, "rounds": rounds, "bars": [figure.as_json() for figure in bars]}, indent=2) + "\n")
-    return 0 if all(figure.is_met for figure in bars) else 1
+    told = {"people": number, "rounds": rounds, "bars": [figure.as_json() for figure in bars], "not_measured": unmeasured}
+    _FILE.write_text(json.dumps(told, indent=2) + "\n")
+    return 0 if not unmeasured and all(figure.is_met for figure in bars) else 1
 
 
 if __name__ == "__main__":

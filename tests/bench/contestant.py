@@ -34,7 +34,7 @@ def _count(name: str) -> None:
 
 def ours(task: dict[str, Any]) -> str:
     """ad_users, without the pause in which the clock of the controller passes the last write."""
-    _ensure_accounts._SETTLE = 0.0
+    _ensure_accounts._SETTLE = -60.0
     blank = {name: option.get("default") for name, option in USER_OPTIONS.items()}
     params = {name: option.get("default") for name, option in OPTIONS.items()}
     params.update(task["connection"], default_ou=task["ou"], initial_password=task["password"], password_must_change=False)

@@ -141,12 +141,15 @@ class Directory:
                 "authentication_failed",
                 f"The domain controller {options.where} refused the sign-in: {self._connection.result['description']}.",
             )
-        self._read_root()
+        if not self.base_dn:
+            self._read_root()
         return self
 
     def another(self) -> Directory:
         """A further connection to the same controller, not open yet. A context manager as well."""
-        return Directory(self._options)
+        further = Directory(self._options)
+        further.base_dn, further.schema_dn, further.host_name, further.lead = self.base_dn, self.schema_dn, self.host_name, self.lead
+        return further
 
     def __exit__(self, *exception: object) -> None:
         with contextlib.suppress(ldap3.core.exceptions.LDAPException, OSError):

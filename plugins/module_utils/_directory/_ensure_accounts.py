@@ -18,8 +18,9 @@ from ._survey import Survey
 from ._watermark import memberships_of, state_of, watermark
 from ._write import Writer
 
-#: seconds that are let pass after a write: the controller cuts times to seconds, and a cycle must begin visibly after it
-_SETTLE = 2.0
+#: seconds that are let pass after the watermark of a write, which lies up to a second ahead: the controller cuts times to seconds. A cycle
+#: that starts then is covered for the next run too; dirsync_trigger allows for the differences of the clocks by itself.
+_SETTLE = 0.0
 #: the longest such pause (seconds), whatever the clocks say
 _LONGEST_SETTLE = 10.0
 

@@ -20,30 +20,33 @@ _LANES, _ROWS_EACH = 4, 8
 def do_all(directory: Directory, rows: Sequence[Row], after: Mapping[int, Row], work: Callable[[Directory, Row], None]) -> None:
     """Do the work for every row, over more than one connection where there are enough rows.
 
+    The further connections are opened at the same time, each by the thread that uses it, so that the handshakes cost one of them.
+
     Args:
-        directory: signed in; the only connection for few rows, and for all of them where the controller takes no further one. Else it is left alone.
+        directory: signed in; it does everything where there are few rows, and what is left where the controller takes no further connection.
         rows: in an order in which one connection could do them.
         after: by the id of a row the row that has to be done before it; none of them forms a circle.
         work: is never called for two rows over the same connection at once. It does not raise.
     """
     wanted = min(_LANES, len(rows) // _ROWS_EACH)
-    with contextlib.ExitStack() as stack:
-        lanes: list[Directory] = []
-        with contextlib.suppress(HybridIdentityError):
-            for _lane in range(wanted if wanted > 1 else 0):
-                lanes.append(stack.enter_context(directory.another()))
-        if len(lanes) < 2:
-            for row in rows:
-                work(directory, row)
-            return
-        agenda = _Agenda(rows, after)
-        threads = [threading.Thread(target=agenda.follow, args=(lane, work), name="directory-lane", daemon=True) for lane in lanes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    agenda = _Agenda(rows, after)
+    threads = [
+        threading.Thread(target=_follow, args=(directory.another(), agenda, work), name="directory-lane", daemon=True)
+        for _lane in range(wanted if wanted > 1 else 0)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    agenda.follow(directory, work)
     if agenda.error is not None:
         raise agenda.error
+
+
+def _follow(lane: Directory, agenda: _Agenda, work: Callable[[Directory, Row], None]) -> None:
+    """One lane from its sign-in to the end; one that cannot sign in leaves the rows to the others."""
+    with contextlib.suppress(HybridIdentityError), lane:
+        agenda.follow(lane, work)
 
 
 class _Agenda:

@@ -101,7 +101,8 @@ def _told(row: Row, predicted: bool) -> dict[str, Any]:
         action = "unchanged"  # others were quicker, with all of it
     return {
         **_known(row),
-        "changed": bool(changes) or (predicted and action == "created"),
+        # Told as a change where nobody knows: better one that was none than none that was one.
+        "changed": bool(changes) or row.unsure or (predicted and action == "created"),
         "action": "failed" if row.failure else action,
         "changes": changes,
         "faults": [],

@@ -22,7 +22,7 @@ class Row:
         parent: the place of a new account, or the given one of another, in the directory's own spelling; None is "stays where it is".
         name: the name that a new account gets, or the given one of another; None is "keeps its name".
         dn: where the account is now.
-        done: names of what was changed. failure: why it is not as desired.
+        done: names of what was changed. failure: why it is not as desired. unsure: something more may have been changed.
     """
 
     account: DesiredAccount
@@ -34,6 +34,7 @@ class Row:
     dn: str | None = None
     done: set[str] = field(default_factory=set)
     failure: DirectoryFailure | None = None
+    unsure: bool = False
 
     def fault(self, sentence: str) -> None:
         """Keep what is wrong with it."""

@@ -82,7 +82,13 @@ class Writer:
         except DirectoryRefusal as error:
             row.failure = refusal_of(row, error)
         except DirectoryFailure as error:
-            self.lost = error
+            self._lose(error, [row])
+
+    def _lose(self, error: DirectoryFailure, rows: Sequence[Row]) -> None:
+        """The connection has ended while something was done to these rows, which the controller may have carried out all the same."""
+        self.lost = error
+        for row in rows:
+            row.unsure = True
             row.failure = DirectoryFailure(error.reason, f"{row.account.key}: whether it was done is not known. {error.message}")
 
     # -- accounts
@@ -213,9 +219,7 @@ class Writer:
             except DirectoryRefusal:
                 pass
             except DirectoryFailure as error:
-                self.lost = error
-                for row in members:
-                    row.failure = DirectoryFailure(error.reason, f"{row.account.key}: whether it was done is not known. {error.message}")
+                self._lose(error, members)
                 return
             else:
                 for row in members:

@@ -24,6 +24,8 @@ HITS_WANTED = 2
 SETTLING_TIME = 120.0
 #: the first pause between two looks in seconds, and how the pauses grow
 _FIRST_PAUSE, _GROWTH = 1.0, 1.6
+#: the pause before a licence is read back for the first time, in seconds; a replica that does not show it yet is asked as slowly as above
+_READ_BACK_PAUSE = 0.3
 #: of the looks at somebody who is not seen, which are direct: a filter lags behind a direct read, which costs a request per person
 _DIRECT_EVERY, _DIRECT_FIRST = 6, 2
 
@@ -173,7 +175,7 @@ def wrote(person: Person, done: Sequence[tuple[str, Answer]], answered: bool, no
         if not _again(person, answer, failure, answered, now, left, _is_settling(person, answer, now)):
             _fail_write(person, failure)
         return
-    person.tries, person.fault, person.looks, person.due = 0, None, 0, now + _FIRST_PAUSE
+    person.tries, person.fault, person.looks, person.due = 0, None, 0, now + _READ_BACK_PAUSE
     if not person.licensed:
         person.state, person.msg = "ready", f"{person.upn} is ready."
 

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
-"""AnsibleModule around the procedures that talk to Microsoft Graph."""
+"""A module around the procedures that talk to Microsoft Graph."""
 
 from __future__ import annotations
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 from .._deadline import Deadline
+from .._module_exit import ModuleLike
 from ._client import GraphClient
 from ._options import read_graph_options
 from ._tokens import GRAPH_IMPORT_ERROR, GRAPH_LIBRARY
 
 
-def open_client(module: AnsibleModule, timeout: float) -> GraphClient:
+def open_client(module: ModuleLike, timeout: float) -> GraphClient:
     """A client for the tenant of the task, with `timeout` seconds for everything, from now on.
 
     Leaves the module when a library is missing. Raises HybridIdentityError.

@@ -8,7 +8,6 @@ import json
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from directories import GROUPS, STAFF, entry, running_directory
 from directories import options as sign_in
+from process_list import ProcessList
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._connection import Directory
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
@@ -100,31 +100,6 @@ class Desk:
 def desk(samba: SambaDirectory, tmp_path: Path) -> Desk:
     """A folder of its own for each test."""
     return Desk(samba, tmp_path)
-
-
-class ProcessList:
-    """Everything that other processes can see of the arguments and environments of processes while it runs."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self._end = threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> ProcessList:
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._end.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.02):
-            for file in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
-                try:
-                    self.seen.add(file.read_bytes())
-                except OSError:
-                    continue
 
 
 def test_everybody_gets_another_password_that_is_seen_nowhere_but_in_the_encrypted_file(desk: Desk) -> None:
