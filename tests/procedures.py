@@ -145,6 +145,7 @@ def run_playbook(
     variables = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(VIEW),
+        "ANSIBLE_ACTION_PLUGINS": str(Path(__file__).parent / "ansible_plugins" / "action"),
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_HOME": str(folder / "ansible"),
@@ -171,17 +172,10 @@ def task_results(
         file = folder / f"result-{number}.json"
         written.append(file)
         steps.append({**task, "register": f"result_{number}", "ignore_errors": True})
-        copy = {"content": f"{{{{ result_{number} | to_json }}}}", "dest": str(file)}
-        steps.append(
-            {
-                "ansible.builtin.copy": copy,
-                "delegate_to": "localhost",
-                "check_mode": False,
-                "diff": False,
-                "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-            }
-        )
+        steps.append({"keep": {"path": str(file), "value": f"{{{{ result_{number} | to_json }}}}"}, "diff": False, "become": False})
     play = {"hosts": hosts, "gather_facts": False, "module_defaults": defaults or {}, "tasks": steps}
+    for file in written:
+        file.unlink(missing_ok=True)
     done = run_playbook(folder, inventory, [play], *arguments)
     missing = [file for file in written if not file.exists()]
     assert not missing, done.stdout + done.stderr

@@ -87,8 +87,7 @@ def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_check_and_diff_mode(transport: str, make_estate: MakeEstate, tmp_path: Path) -> None:
-    estate = make_estate()
+def test_check_and_diff_mode(transport: str, estate: Estate, tmp_path: Path) -> None:
     inventory, hosts, connection = _over(transport, estate)
     (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection), arguments=("--check", "--diff"))
     assert result["changed"] is True
@@ -97,25 +96,22 @@ def test_check_and_diff_mode(transport: str, make_estate: MakeEstate, tmp_path: 
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_failures_have_their_reason_over_every_road(transport: str, make_estate: MakeEstate, tmp_path: Path) -> None:
-    estate = make_estate(connect={"staging": True})
-    reasons = []
+def test_failures_have_their_reason_over_every_road(transport: str, estate: Estate, tmp_path: Path) -> None:
+    estate.sync.configure(staging=True)
+    tasks = []
     for user, change in (("svc-sync", {}), ("svc-noremoting", {}), ("svc-sync", {"password": "wrong-Passw0rd"}), ("svc-sync", {"port": 9})):
         inventory, hosts, connection = _over(transport, estate, user=user)
         if transport == "connection":
-            inventory["sync_servers"]["hosts"]["sync1"].update({f"ansible_{name}": value for name, value in change.items()})
+            host = {**inventory["sync_servers"]["hosts"]["sync1"], **{f"ansible_{name}": value for name, value in change.items()}}
+            tasks.append({**_task("dirsync_trigger"), "vars": host})
         else:
-            connection.update(change)
-        (result,) = procedures.task_results(tmp_path, inventory, hosts, _task("dirsync_trigger", **connection))
-        reasons.append(result["failure_reason"])
-        assert result["failed"] is True
-        assert "\n" not in result["msg"]
-        (tmp_path / "result-0.json").unlink()
-    assert reasons == ["staging", "remoting_denied", "authentication_failed", "unreachable"]
+            tasks.append(_task("dirsync_trigger", **{**connection, **change}))
+    results = procedures.task_results(tmp_path, inventory, hosts, *tasks)
+    assert [result["failure_reason"] for result in results] == ["staging", "remoting_denied", "authentication_failed", "unreachable"]
+    assert all(result["failed"] is True and "\n" not in result["msg"] for result in results)
 
 
-def test_progress_is_shown_while_it_runs(make_estate: MakeEstate, tmp_path: Path) -> None:
-    estate = make_estate()
+def test_progress_is_shown_while_it_runs(estate: Estate, tmp_path: Path) -> None:
     inventory, hosts, _connection = _over("connection", estate)
     done = procedures.run_playbook(tmp_path, inventory, [{"hosts": hosts, "gather_facts": False, "tasks": [_task("dirsync_trigger")]}])
     assert "sync1: starting a delta cycle" in done.stderr
@@ -191,21 +187,26 @@ def test_bad_options_are_said_by_name(transport: str, estate: Estate, tmp_path: 
     assert estate.wsman.log.requests == 0
 
 
-@pytest.mark.parametrize(("options", "task", "words"), [
+#: options, keywords of the task, and what the failure says
+IGNORED: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"username": "x", "password": "y"}, {}, ["username, password without server", "ansible_user"]),
     ({"validate_certs": False}, {}, ["validate_certs without server"]),
     ({}, {"become": True}, ["become: false", "ansible_user"]),
     ({"server": "127.0.0.1", "username": "x", "password": "y"}, {}, ["leave server out", "delegate_to: localhost"]),
-])  # fmt: skip
-@pytest.mark.parametrize("module", ["dirsync_trigger", "dirsync_info"])
-def test_what_would_be_ignored_is_refused(
-    module: str, options: dict[str, Any], task: dict[str, Any], words: list[str], estate: Estate, tmp_path: Path
-) -> None:
+]  # fmt: skip
+
+
+def test_what_would_be_ignored_is_refused(estate: Estate, tmp_path: Path) -> None:
     inventory, hosts, _connection = _over("connection", estate)
-    (result,) = procedures.task_results(tmp_path, inventory, hosts, {**_task(module, **options), **task})
-    assert (result["failed"], result["failure_reason"], result["changed"]) == (True, "invalid_input", False)
-    for word in words:
-        assert word in result["msg"]
+    cases = [(module, *case) for module in ("dirsync_trigger", "dirsync_info") for case in IGNORED]
+    tasks = [{**_task(module, **options), **keywords} for module, options, keywords, _words in cases]
+    for (module, options, keywords, words), result in zip(cases, procedures.task_results(tmp_path, inventory, hosts, *tasks)):
+        assert (result["failed"], result["failure_reason"], result["changed"]) == (True, "invalid_input", False), (
+            module,
+            options,
+            keywords,
+        )
+        assert all(word in result["msg"] for word in words), result["msg"]
     assert estate.wsman.log.requests == 0
 
 
@@ -241,11 +242,10 @@ def test_a_server_that_cannot_be_got_at_is_unreachable_where_the_play_asks_for_i
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_what_is_open_to_others_is_warned_of(transport: str, estate: Estate, tmp_path: Path) -> None:
-    for module in ("dirsync_info", "dirsync_trigger"):
-        inventory, hosts, connection = _over(transport, estate, transport="basic")
-        (result,) = procedures.task_results(tmp_path, inventory, hosts, _task(module, **connection))
+    inventory, hosts, connection = _over(transport, estate, transport="basic")
+    tasks = [_task(module, **connection) for module in ("dirsync_info", "dirsync_trigger")]
+    for result in procedures.task_results(tmp_path, inventory, hosts, *tasks):
         assert any("basic over http" in str(warning) for warning in result["warnings"]), result.get("warnings")
-        (tmp_path / "result-0.json").unlink()
 
 
 def test_a_timeout_of_the_task_itself_ends_it_at_once(estate: Estate, tmp_path: Path) -> None:
