@@ -39,7 +39,6 @@ def main() -> int:
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
         "cycle": lambda: [bar for spawn in spawns for bar in engines.one_server(rounds, spawn)],
-        "controller": lambda: [engines.controller(rounds)],
         "servers": lambda: [bar for spawn in spawns for bar in engines.many_servers(10, spawn, None)],
         "many": lambda: [bar for spawn in spawns for bar in engines.many_servers(servers, spawn, None if spawn else 1.5)],
     }

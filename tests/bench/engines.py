@@ -8,8 +8,6 @@ from .bars import Bar, fixed
 from .plays import COVERED, CYCLE, NOTHING, OURS, SLEEP, TWO_STEPS, Cost, loop, no_op, run, servers, sleep
 
 _DELAY = 10
-#: of 10 servers one play has more of its own cost than of the start of ansible-playbook
-_SOME = 10
 
 
 def _tell(what: str, cost: Cost) -> None:
@@ -43,34 +41,29 @@ def one_server(rounds: int, spawn_ms: int) -> list[Bar]:
     ]
 
 
-def controller(rounds: int) -> Bar:
-    """CPU of the controller for each of several servers, without what starting ansible-playbook takes."""
-    ours: list[float] = []
-    plain: list[float] = []
-    with servers(_SOME, 0) as estates:
-        for _round in range(rounds):
-            nothing = run(estates, NOTHING).cpu
-            ours.append((run(estates, OURS).cpu - nothing) / _SOME)
-            plain.append((run(estates, loop(_DELAY)).cpu - nothing) / _SOME)
-    return Bar("controller CPU for each server, against the loop", tuple(ours), tuple(plain), 0.5, "s")
-
-
 def many_servers(number: int, spawn_ms: int, most: float | None) -> list[Bar]:
-    """Wall time over that of a play that does nothing, in cycles: in one step and in two. most: of the two steps; None where nothing is asked."""
+    """CPU of the controller, and wall time over that of a play that does nothing. most: cycles of the two steps; None where nothing is asked."""
     modelled = f", {spawn_ms} ms for the start of a process" if spawn_ms else ""
     with servers(number, spawn_ms) as estates:
-        nothing = (run(estates, no_op(1)).wall, run(estates, no_op(2)).wall)
+        nothing = (run(estates, NOTHING).cpu, run(estates, no_op(2)).wall)
         one, two, plain = run(estates, OURS), run(estates, TWO_STEPS), run(estates, loop(_DELAY))
     for what, cost in (("one step", one), ("two steps", two), (f"loop every {_DELAY} s", plain)):
         _tell(f"{number} servers{modelled}, {what}", cost)
     bars = [
+        Bar(
+            f"{number} servers{modelled}: controller CPU for each, without the start of ansible-playbook, against the loop",
+            ((one.cpu - nothing[0]) / number,),
+            ((plain.cpu - nothing[0]) / number,),
+            0.5,
+            "s",
+        ),
         Bar(
             f"{number} servers{modelled}: two steps without the play of as many raw tasks, against the loop",
             (two.wall - nothing[1],),
             (plain.wall - nothing[1],),
             1.0,
             "s",
-        )
+        ),
     ]
     if most is not None:
         cycles = ((two.wall - nothing[1]) / CYCLE,)
