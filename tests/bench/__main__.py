@@ -39,7 +39,7 @@ def main() -> int:
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
         "cycle": lambda: [bar for spawn in spawns for bar in engines.one_server(rounds, spawn)],
-        "servers": lambda: [bar for spawn in spawns for bar in engines.many_servers(10, spawn, None)],
+        "several": lambda: [bar for spawn in spawns for bar in engines.several_servers(10, rounds, spawn)],
         "many": lambda: [bar for spawn in spawns for bar in engines.many_servers(servers, spawn, None if spawn else 1.5)],
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
