@@ -46,12 +46,12 @@ def main() -> int:
     print("what: ours, reference, ratio (min..max), bar, ok|MISSED", flush=True)
     bars: list[Bar] = []
     for name in wanted:
-        for bar in parts[name]():
-            print(bar.line(), flush=True)
-            bars.append(bar)
+        for figure in parts[name]():
+            print(figure.line(), flush=True)
+            bars.append(figure)
     _FILE.parent.mkdir(exist_ok=True)
-    _FILE.write_text(json.dumps({"people": number, "rounds": rounds, "bars": [bar.as_json() for bar in bars]}, indent=2) + "\n")
-    return 0 if all(bar.is_met for bar in bars) else 1
+    _FILE.write_text(json.dumps({"people": number, "rounds": rounds, "bars": [figure.as_json() for figure in bars]}, indent=2) + "\n")
+    return 0 if all(figure.is_met for figure in bars) else 1
 
 
 if __name__ == "__main__":
