@@ -38,9 +38,9 @@ def main() -> int:
         "graph": lambda: cloud.operations(number),
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
-        "cycle": lambda: [bar for spawn in spawns for bar in engines.one_server(rounds, spawn)],
-        "several": lambda: [bar for spawn in spawns for bar in engines.several_servers(10, rounds, spawn)],
-        "many": lambda: [bar for spawn in spawns for bar in engines.many_servers(servers, spawn, None if spawn else 1.5)],
+        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(rounds, spawn)],
+        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, rounds, spawn)],
+        "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
     print("what: ours, reference, ratio (min..max), bar, ok|MISSED", flush=True)
