@@ -42,8 +42,7 @@ def main() -> int:
         "short cycle": figures.cycle,
         "lab": lambda: figures.lab(rounds),
         "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(rounds, spawn)],
-        "controller": lambda: [engines.controller(rounds)],
-        "servers": lambda: [figure for spawn in spawns for figure in engines.many_servers(10, spawn, None)],
+        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, rounds, spawn)],
         "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
         "loop": lambda: [peer.against_loop(min(number, 100), rounds)],
     }

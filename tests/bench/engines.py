@@ -8,8 +8,6 @@ from .bars import Bar, fixed
 from .plays import COVERED, CYCLE, NOTHING, OURS, SLEEP, TWO_STEPS, Cost, loop, no_op, run, servers, sleep
 
 _DELAY = 10
-#: of 10 servers one play has more of its own cost than of the start of ansible-playbook
-_SOME = 10
 
 
 def _tell(what: str, cost: Cost) -> None:
@@ -28,7 +26,7 @@ def one_server(rounds: int, spawn_ms: int) -> list[Bar]:
             covered.append(run(estates, COVERED))
             plain.append(run(estates, loop(_DELAY)))
             slept.append(run(estates, sleep()))
-    modelled = f", {spawn_ms} ms for the start of a process" if spawn_ms else ""
+    modelled = _modelled(spawn_ms)
     for what, costs in (("ours", ours), ("ours, covered", covered), (f"loop every {_DELAY} s", plain), (f"sleep of {SLEEP} s", slept)):
         _tell(f"1 server{modelled}, {what}", costs[-1])
     starts_after = spawn_ms / 1000  # the one-shot task's: what reads the runs begins when the end has been seen
@@ -43,39 +41,43 @@ def one_server(rounds: int, spawn_ms: int) -> list[Bar]:
     ]
 
 
-def controller(rounds: int) -> Bar:
-    """CPU of the controller for each of several servers, without what starting ansible-playbook takes."""
+def several_servers(number: int, rounds: int, spawn_ms: int) -> list[Bar]:
+    """As many servers as forks: CPU of the controller for each of them, and the wall time.
+
+    The loop looks twice at each, as it does at one server. With more servers than forks it comes to many of them when their cycle is long over.
+    """
+    modelled = _modelled(spawn_ms)
     ours: list[float] = []
     plain: list[float] = []
-    with servers(_SOME, 0) as estates:
+    with servers(number, spawn_ms) as estates:
         for _round in range(rounds):
             nothing = run(estates, NOTHING).cpu
-            ours.append((run(estates, OURS).cpu - nothing) / _SOME)
-            plain.append((run(estates, loop(_DELAY)).cpu - nothing) / _SOME)
-    return Bar("controller CPU for each server, against the loop", tuple(ours), tuple(plain), 0.5, "s")
+            one, every = run(estates, OURS), run(estates, loop(_DELAY))
+            ours.append((one.cpu - nothing) / number)
+            plain.append((every.cpu - nothing) / number)
+    _tell(f"{number} servers{modelled}, one step", one)
+    _tell(f"{number} servers{modelled}, loop every {_DELAY} s", every)
+    name = f"{number} servers{modelled}: controller CPU for each, without the start of ansible-playbook, against the loop"
+    return [Bar(name, tuple(ours), tuple(plain), 0.5, "s")]
 
 
 def many_servers(number: int, spawn_ms: int, most: float | None) -> list[Bar]:
-    """Wall time over that of a play that does nothing, in cycles: in one step and in two. most: of the two steps; None where nothing is asked."""
-    modelled = f", {spawn_ms} ms for the start of a process" if spawn_ms else ""
+    """Wall time of two steps over that of a play that does nothing. most: cycles; None where nothing is asked but to be faster than the loop."""
+    modelled = _modelled(spawn_ms)
     with servers(number, spawn_ms) as estates:
-        nothing = (run(estates, no_op(1)).wall, run(estates, no_op(2)).wall)
+        nothing = run(estates, no_op(2)).wall
         one, two, plain = run(estates, OURS), run(estates, TWO_STEPS), run(estates, loop(_DELAY))
     for what, cost in (("one step", one), ("two steps", two), (f"loop every {_DELAY} s", plain)):
         _tell(f"{number} servers{modelled}, {what}", cost)
-    bars = [
-        Bar(
-            f"{number} servers{modelled}: two steps without the play of as many raw tasks, against the loop",
-            (two.wall - nothing[1],),
-            (plain.wall - nothing[1],),
-            1.0,
-            "s",
-        )
-    ]
+    name = f"{number} servers{modelled}: two steps without the play of as many raw tasks"
+    bars = [Bar(f"{name}, against the loop", (two.wall - nothing,), (plain.wall - nothing,), 1.0, "s")]
     if most is not None:
-        cycles = ((two.wall - nothing[1]) / CYCLE,)
-        bars.append(fixed(f"{number} servers{modelled}: two steps without the play of as many raw tasks", cycles, most, "cycles"))
+        bars.append(fixed(name, ((two.wall - nothing) / CYCLE,), most, "cycles"))
     return bars
+
+
+def _modelled(spawn_ms: int) -> str:
+    return f", {spawn_ms} ms for the start of a process" if spawn_ms else ""
 
 
 def _of(costs: list[Cost], name: str) -> tuple[float, ...]:

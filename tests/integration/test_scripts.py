@@ -26,7 +26,9 @@ from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
     _dirsync_scripts,
     _windows_scripts,
 )
-from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, RemoteError, RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_objects import ConnectObjects
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._local_history import runs_errand
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import COMMAND_LINE, AnswerError, RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route import LocalRouteClosed, call_locally
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._local_route_script import LOCAL_ROUTE
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._shape import anything
@@ -336,6 +338,96 @@ def _read_by_wmi(estate: Estate) -> Any:
     return _call(estate, _dirsync_scripts.READ_RUNS, {"since": since})
 
 
+# -- single objects, and what is carried along for the local route
+
+_AMY, _BEN = "CN=Amy,OU=Staff,DC=lab,DC=test", "CN=Ben,OU=Staff,DC=lab,DC=test"
+_STAMP = "20261124093000-0123456789ab"
+
+
+def _objects(estate: Estate, *names: str, seconds: float = 30.0) -> Any:
+    shell = procedures.open_shell(estate)
+    try:
+        done = ConnectObjects().synchronise(
+            shell, names, proceed_when_off=False, stamp=_STAMP, seconds=seconds, server_now=estate.sync.clock.now()
+        )
+        return (
+            [[one.dn, one.result, one.reason, one.throttled] for one in done.outcomes],
+            done.left_off,
+            done.before.busy,
+            done.state.enabled,
+        )
+    except RemoteError as error:
+        return error.type, error.message
+    finally:
+        shell.close()
+
+
+def _objects_in_all_ways(estate: Estate) -> Any:
+    """Everything that the other tests of single objects do not meet with PowerShell."""
+    told = [_objects(estate, _AMY, _BEN, _AMY), _objects(estate, _AMY, seconds=0.0)]
+    cmdlets = estate.sync._cmdlets
+    synchronise, switch = cmdlets["Invoke-ADSyncSingleObjectSync"], cmdlets["Set-ADSyncScheduler"]
+    for text in ("no summary", "{no summary}"):
+        cmdlets["Invoke-ADSyncSingleObjectSync"] = lambda caller, p, text=text: text
+        told.append(_objects(estate, _AMY))
+
+    def refuse(*_arguments: Any) -> Any:
+        raise refusal("denied", "en", "SYNC1")
+
+    cmdlets["Invoke-ADSyncSingleObjectSync"] = refuse
+    estate.sync.arm("com_error", cmdlet="Get-ADSyncScheduler", skip=3)  # the look after the scheduler is on again
+    told.append(_objects(estate, _AMY))
+    cmdlets["Invoke-ADSyncSingleObjectSync"] = synchronise
+    cmdlets["Set-ADSyncScheduler"] = lambda caller, p: None if p.get("SyncCycleEnabled") else switch(caller, p)
+    told.append(_objects(estate, _AMY))
+    told.append(_restored(estate))
+    cmdlets["Set-ADSyncScheduler"] = switch
+    told.append(_restored(estate))
+    stranger = Path(estate.host.temp) / f"hybrid.identity-scheduler-{_STAMP}"
+    stranger.mkdir()
+    estate.sync.windows.folders.pop(str(stranger), None)
+    told.append(_objects(estate, _AMY)[0] == "System.UnauthorizedAccessException" or estate.host.mode == "fakes")
+    if stranger.exists():
+        stranger.rmdir()
+    estate.sync.configure(staging=True)
+    told.append(_objects(estate, _AMY))
+    estate.sync.configure(staging=False)
+    connector = estate.sync.engine.connector(False)
+    run = threading.Thread(target=estate.sync.engine.run_profile, args=(connector, "Export", 6.0))
+    run.start()
+    told.append(_objects(estate, _AMY))
+    shell = procedures.open_shell(estate)
+    told.append(ConnectObjects().look(shell).state.busy)
+    shell.close()
+    estate.sync.engine.cancelled.set()
+    run.join()
+    return told
+
+
+def _restored(estate: Estate) -> Any:
+    """Twice: an order that is taken and not carried out, and one that is."""
+    shell = procedures.open_shell(estate)
+    try:
+        left = ConnectObjects().look(shell).left_off
+        return None if left is None else ConnectObjects().restore(shell, left, server_now=estate.sync.clock.now()).enabled
+    except AnswerError as error:
+        return str(error)
+    finally:
+        shell.close()
+
+
+def _carried_along(estate: Estate) -> Any:
+    """A look without the time for it, and one whose account may not."""
+    told = []
+    for seconds, user in ((1.0, "svc-sync"), (30.0, "svc-limited")):
+        shell = procedures.open_shell(estate, user, seconds=60)
+        errand = {**runs_errand(_connect_scripts.READ_RUNS).parameters(shell), "seconds": seconds}
+        shell.close()
+        local = (_watch(estate, user, local=errand)["history"] or {}).get("local")
+        told.append(local and local["error"]["hresult"])
+    return told
+
+
 DIRECT = {"history_refuses_network_logon": False}
 SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "probe": ({}, _probe),
@@ -398,6 +490,8 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "follow, dirsync": (_older("dirsync"), lambda estate: _follow(estate, _dirsync_scripts.FOLLOW)),
     "follow, aadsync": (_older("aadsync"), lambda estate: _follow(estate, _aadsync_scripts.FOLLOW)),
     "runs by WMI": (_older("aadsync"), _read_by_wmi),
+    "objects": ({"throttle_objects": 1, "next_start_known": False}, _objects_in_all_ways),
+    "carried along": ({}, _carried_along),
 }  # fmt: skip
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import procedures
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from estates import COVERAGE, POWERSHELL
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_objects import ConnectObjects
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
 from ansible_collections.hybrid.identity.plugins.module_utils._sync import _objects_decide
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._objects_desired import read_objects
+from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import TRIGGER_EXCLUSIVE, TRIGGER_OPTIONS
 from lab.connect.errors import CmdletError
 from lab.estate import Estate, EstateOptions
 
@@ -252,3 +254,10 @@ def test_what_excludes_it(params: dict[str, Any], words: str) -> None:
         read_objects({"type": "delta", "wait": True, "objects": [AMY], **params})
     assert caught.value.reason == "invalid_input"
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize("other", [{"since": "2026-11-24T09:30:00Z"}, {"max_age": 5}, {"ticket": {}}])
+def test_what_ansible_itself_excludes(other: dict[str, Any]) -> None:
+    validator = ArgumentSpecValidator(TRIGGER_OPTIONS, mutually_exclusive=TRIGGER_EXCLUSIVE)
+    assert "mutually exclusive" in validator.validate({"objects": [AMY], **other}).error_messages[0]
+    assert validator.validate({"objects": [AMY], "type": "delta", "fail_on": "never"}).error_messages == []
