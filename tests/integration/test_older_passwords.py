@@ -15,6 +15,7 @@ import procedures
 import pytest
 from estates import MakeEstate
 
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_passwords import AdsyncPasswords
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._dirsync_passwords import DirSyncPasswords
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._password_contract import ChannelState
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError
@@ -377,9 +378,13 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     # What a service that does not come back leaves, and how it is put right.
     sync.configure(failing_services=(FIM,))
     stamp = new_stamp(sync.clock.now())
-    outcome = bench.force(stamp)
+    with monkeypatch.context() as slow:
+        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 0.7)
+        outcome = bench.force(stamp)
     assert (outcome.stopped, outcome.guarded, outcome.channels[0].works, outcome.channels[0].off) == ((FIM, SCHEDULER), True, False, True)
-    assert bench.repair(stamp)[0].error is not None
+    with monkeypatch.context() as slow:
+        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 0.7)
+        assert bench.repair(stamp)[0].error is not None
     down = bench.look()
     assert (down.stopped, down.channels, down.blocker is None) == ((FIM, SCHEDULER), (), False), (
         "a service that is down tells of no connector"
@@ -399,6 +404,7 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     _wait_until(lambda: task.last_run != before and not task.running, 30)
     assert _running(estate) == [False, False]
     work.drop("\\hybrid.identity\\work-" + stamp)
+    _verb_fails(sync, "Get-Service", "no_task_right")
     bench.guardian()
     assert (_running(estate), _left(estate)) == ([True, True], [])
 
@@ -407,6 +413,7 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     stamp = new_stamp(sync.clock.now())
     assert bench.force(stamp).stopped == (SCHEDULER,)
     sync.configure(failing_services=())
+    _verb_fails(sync, "Get-Service", "no_task_right")
     assert bench.repair(stamp)[0].error is None
     assert (_running(estate), _left(estate)) == ([True, True], [])
 
@@ -438,6 +445,15 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     _verb_fails(sync, "task_register", "task_denied", skip=1)
     with pytest.raises(RemoteError):
         bench.force()
+    if estate.host.mode == "powershell":  # fakes have no folders
+        make = sync._verbs["create_folder"]
+        sync._verbs["create_folder"] = _taken_from_the_second_on(sync, make)
+        with pytest.raises(RemoteError, match="UnauthorizedAccessException"):
+            bench.force()
+        sync._verbs["create_folder"] = make
+        sync.configure(folders_are_taken=False)
+        (strange,) = Path(estate.host.temp).glob("hybrid.identity-guardian-*")
+        strange.rmdir()
     _verb_fails(sync, "Set-FullPasswordSync", "dirsync_refused")
     with pytest.raises(RemoteError):
         bench.force()
@@ -453,6 +469,12 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
         bench.look()
     _verb_fails(sync, "Get-Service", "no_task_right")
     assert bench.look().stopped == (FIM,)
+    _verb_fails(sync, "Get-Service", "no_task_right")
+    assert FIM in str(bench.force().blocker)
+    sync._spawn(lambda: sync.engine.run_profile(sync.engine.connector(False), "Export", 8.0, "x"), "by hand")
+    _wait_until(lambda: sync.engine.busy is not None)
+    assert bench.look().busy == ("Windows Azure Active Directory Connector",)
+    sync.engine.halt()
     sync.configure(module_present=False, custom_groups=True)
     look = bench.look()
     assert (look.blocker.reason, look.admin) == ("module_missing", None)
@@ -473,6 +495,18 @@ def _verb_fails(server: Any, name: str, refusal: str, *words: str, skip: int = 0
     server._verbs[name] = call
 
 
+def _taken_from_the_second_on(server: Any, make: Callable[..., Any]) -> Callable[..., Any]:
+    """The folder of the work is its own; that of the guardian is somebody else's."""
+    calls = [0]
+
+    def call(caller: Any, p: dict[str, Any]) -> Any:
+        calls[0] += 1
+        server.configure(folders_are_taken=calls[0] > 1)
+        return make(caller, p)
+
+    return call
+
+
 def _between_looks(server: Any, act: Callable[[], object]) -> list[object]:
     """Something happens on the server after the first question for the run history."""
     answer, done = server._verbs["cim_query"], []
@@ -487,18 +521,27 @@ def _between_looks(server: Any, act: Callable[[], object]) -> list[object]:
     return done
 
 
-@pytest.mark.parametrize("snap_in", ["console_only", "absent"])
-def test_the_console_file_in_a_process_of_its_own(snap_in: str, make_estate: MakeEstate) -> None:
-    estate = make_estate(engine="dirsync_legacy", connect={**_QUICK, "snap_in": snap_in, "full_password_cmdlet": True})
-    bench = Bench(estate)
-    if snap_in == "absent":
-        assert "console file" in str(bench.look().blocker)
-        return
+def test_the_console_file_in_a_process_of_its_own(make_estate: MakeEstate) -> None:
+    estate = make_estate(engine="dirsync_legacy", connect={**_QUICK, "snap_in": "console_only", "full_password_cmdlet": True})
+    sync, bench = estate.sync, Bench(estate)
     assert bench.look().blocker is None
     assert bench.force().channels[0].works
-    assert len(estate.sync.armings) == 1
-    estate.sync.configure(full_password_cmdlet=False)
+    assert len(sync.armings) == 1
+    sync.configure(full_password_cmdlet=False)
     assert "Set-FullPasswordSync" in str(bench.look().blocker)
+    sync.configure(snap_in="absent")
+    assert "console file" in str(bench.look().blocker)
+    with pytest.raises(RemoteError):
+        bench.force()
+    sync.windows.files.remove(sync.options.install_folder + "\\DirSyncConfigShell.psc1")
+    assert bench.look().blocker.reason == "module_missing"
+    with pytest.raises(RemoteError):
+        bench.force()
+    sync.configure(snap_in="registered")
+    assert bench.look().blocker.reason == "engine_unsupported"
+    sync.configure(full_password_cmdlet=True)
+    assert bench.force().channels[0].works
+    assert len(sync.armings) == 2
     bench.shell.close()
 
 
@@ -549,6 +592,25 @@ def test_what_runs_and_staging_that_cannot_be_read_are_said(make_estate: MakeEst
     estate.sync._verbs.update({"Get-ADSyncGlobalSettings": asked, "cim_invoke": invoke})
     estate.sync.configure(staging=True)
     assert _run(estate, force=True)["failure_reason"] == "staging"
+
+
+def test_what_the_scripts_find_where_the_module_has_no_cmdlet_for_it(make_estate: MakeEstate) -> None:
+    """What runs comes by WMI, staging from a global parameter."""
+    estate = make_estate(engine="aad-connect-1.0", connect={**_QUICK, "staging": True})
+    sync, driver, shell = estate.sync, AdsyncPasswords(), procedures.open_shell(estate, "svc-password", 120)
+    sync._spawn(lambda: sync.engine.run_profile(sync.engine.connector(True), "Export", 20.0, "x"), "by hand")
+    _wait_until(lambda: sync.engine.busy is not None)
+    look = driver.look(shell, timeout=60, server_now=sync.clock.now())
+    assert (look.busy, look.staging, look.partitions, look.problems) == (("lab.test",), True, None, {})
+    details = {"stamp": new_stamp(sync.clock.now()), "timeout": 60, "server_now": sync.clock.now()}
+    assert driver.force(shell, look.channels, look.clouds[0], **details).busy == ("lab.test",)
+    sync.engine.halt()
+    assert sync.wait_idle()
+    _verb_fails(sync, "cim_query", "wmi_failed")
+    _verb_fails(sync, "Get-ADSyncGlobalSettings", "wmi_failed")
+    look = driver.look(shell, timeout=60, server_now=sync.clock.now())
+    assert (look.busy, look.staging, set(look.problems)) == ((), None, {"busy", "staging"})
+    shell.close()
 
 
 @decisions

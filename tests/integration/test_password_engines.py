@@ -273,7 +273,7 @@ REFUSALS: dict[str, Refusal] = {
     "local route closed": Refusal("engine_access_denied", lambda cell: _options(cell, tasks_run=False)),
     "log closed": Refusal("events_unavailable", lambda cell: _options(cell, events_readable=False)),
     "source missing": Refusal("events_unavailable", lambda cell: _options(cell, password_source_known=False)),
-    "busy": Refusal("busy_timeout", _busy, {"wait_timeout": 3}),
+    "busy": Refusal("busy_timeout", _busy),
 }
 
 
@@ -288,7 +288,8 @@ def _refuse(cell: Cell, name: str, engine: str, *, check_mode: bool) -> str:
             channel.fulls.clear()
         cell.looks_first = cell.found is None or refusal.at_first
         cell.found = None if cell.looks_first else cell.found
-        result = cell.run(check_mode=check_mode, **refusal.params)
+        params = {**refusal.params, "wait_timeout": 3 if cell.estate.host.mode == "fakes" else 12} if name == "busy" else refusal.params
+        result = cell.run(check_mode=check_mode, **params)
         assert result["failure_reason"] == refusal.reason, result
         assert result["changed"] is False
         assert not cell.touched(), "it is refused before anything is changed"

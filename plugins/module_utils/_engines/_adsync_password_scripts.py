@@ -41,20 +41,20 @@ function Set-Channel($Source, $Target, $Enable) {
 }
 """
 
-# The cmdlet came with 1.1.130; before, the WMI provider tells what runs. Where that is broken, nobody knows, which is said once.
-_BUSY = (
+# The cmdlet came with 1.1.130; before, the WMI provider tells what runs. Where that is broken, nobody knows: a look says so, and work goes on.
+_BUSY_HEAD = (
     WMI_AGENTS
     + WMI_BUSY
     + r"""
-function Get-Busy([switch]$Told) {
+function Get-Busy {
     if (Get-Command -Name Get-ADSyncConnectorRunStatus -ErrorAction SilentlyContinue) {
         foreach ($one in @(Get-ADSyncConnectorRunStatus -ErrorAction Stop)) { if ($null -ne $one) { [string]$one.ConnectorName } }
         return
     }
-    try { Read-WmiBusy } catch { if ($Told) { throw } }
-}
 """
 )
+_BUSY_TOLD = _BUSY_HEAD + "    Read-WmiBusy\n}\n"
+_BUSY = _BUSY_HEAD + "    try { Read-WmiBusy } catch { }\n}\n"
 
 # Everything that has to be known before anything is changed. What cannot be read is null or an error of its own, never "off".
 LOOK = (
@@ -63,7 +63,7 @@ LOOK = (
     + _IMPORT
     + _CHANNEL
     + _STATE
-    + _BUSY
+    + _BUSY_TOLD
     + r"""
 Import-Engine
 $look = @{
@@ -87,7 +87,7 @@ foreach ($connector in @(Get-ADSyncConnector -ErrorAction Stop)) {
     }
     $look.connectors += $one
 }
-try { $look.busy = @(Get-Busy -Told) } catch { $look.problems['busy'] = ConvertTo-ErrorObject $_ }
+try { $look.busy = @(Get-Busy) } catch { $look.problems['busy'] = ConvertTo-ErrorObject $_ }
 if (Get-Command -Name Get-ADSyncPartitionPasswordSyncState -ErrorAction SilentlyContinue) {
     try {
         $look.partitions = @(foreach ($state in @(Get-ADSyncPartitionPasswordSyncState -ErrorAction Stop)) {

@@ -12,11 +12,14 @@ from .._remote._lasting_script import CREATE, EMPTY, GUARD, OWN, REMOVE, TASKS
 from ._dirsync_scripts import LOAD
 from ._fim_scripts import OPEN_LOCK, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_GUID, WMI_NUMBERS, WMI_ROWS
 
-# What has to be known before services are restarted: whether they run, would start again, and take a stop.
-_SERVICES = r"""
+_RUNNING = r"""
 function Test-Running($Name) {
     try { return [int](Get-Service -Name $Name -ErrorAction Stop).Status -eq 4 } catch { return $false }
 }
+"""
+
+# What has to be known before services are restarted: whether they run, would start again, and take a stop.
+_SERVICES = r"""
 function Read-Services($Names) {
     foreach ($name in $Names) {
         $row = @(Get-CimInstance -ClassName Win32_Service -Filter ("Name = '" + $name + "'") -ErrorAction Stop)[0]
@@ -71,6 +74,7 @@ LOOK = (
     + WMI_GUID
     + WMI_CONNECTORS
     + LOAD
+    + _RUNNING
     + _SERVICES
     + _COMMAND
     + r"""
@@ -93,7 +97,7 @@ if ($null -ne $how) {
 }
 try {
     $group = (New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList $p.group).Translate([System.Security.Principal.SecurityIdentifier]).Value
-    $look.admin = @([System.Security.Principal.WindowsIdentity]::GetCurrent().Groups | ForEach-Object { $_.Value }) -contains $group
+    $look.admin = @(foreach ($one in [System.Security.Principal.WindowsIdentity]::GetCurrent().Groups) { $one.Value }) -contains $group
 } catch { $look.problems['group'] = ConvertTo-ErrorObject $_ }
 try {
     $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)
@@ -111,7 +115,7 @@ GUARDIAN = (
     + OWN
     + REMOVE
     + EMPTY
-    + _SERVICES
+    + _RUNNING
     + r"""
 $name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
 $p = ConvertFrom-Json (Get-Content -LiteralPath (Join-Path $PSScriptRoot 'channels.json') -Raw)
@@ -148,6 +152,7 @@ FORCE = (
     + WMI_NUMBERS
     + OPEN_LOCK
     + LOAD
+    + _RUNNING
     + _SERVICES
     + _COMMAND
     + _ARMING
@@ -202,7 +207,7 @@ REPAIR = (
     + TASKS
     + OWN
     + REMOVE
-    + _SERVICES
+    + _RUNNING
     + _START
     + r"""
 $outcome = @{ stopped = @(); started = @(); trouble = $null }

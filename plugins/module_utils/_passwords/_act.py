@@ -143,6 +143,10 @@ class _Actor:
         self._tell(look.words)
         limit = self._shell.deadline if look.spare else self._deadline
         time.sleep(min(look.pause, limit.left()))
+        # A look after a wait that the task's own deadline cuts off says nothing about the server: the time is over, and that is all.
+        again = look.pause > 0 and not look.spare and seen.sent is None and seen.look is not None
+        if again and self._deadline.left() <= 0:
+            return seen
         timeout = min(_LOOK_SECONDS, max(limit.left(), 1.0))
         on = seen.sent is not None and set(seen.sent.connectors) <= seen.seen_on
         try:
@@ -152,8 +156,12 @@ class _Actor:
                 return replace(seen, looked_at=seen.now, unlooked=str(error), trouble=None)
             if seen.sent is None and seen.look is None:
                 return replace(seen, local_problem=str(error))
+            if again and self._deadline.left() <= 0:
+                return seen
             raise ConnectionBroken(f"The channels could not be read: {error}.") from error
         except CALL_FAILURES as error:
+            if again and self._deadline.left() <= 0:
+                return seen
             if not on:
                 raise
             return replace(seen, looked_at=seen.now, unlooked=str(error), trouble=None)
