@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Mapping, Optional, Sequence
 
 SUCCEEDED, PENDING, FAILED, UNKNOWN, NOT_LOOKED = "succeeded", "pending", "failed", "unknown", "not looked for"
@@ -30,10 +31,10 @@ class PasswordLook:
         """The word of the stage, and a reason with its sentence where it is not a success."""
         if not self.result or self.result.get("skipped") or not account:
             return NOT_LOOKED, {}
-        person = self._person(account)
+        person = self._people.get(str(account.get("source_anchor") or ""))
         if person is None:
             failure = self.result.get("failure_reason")
-            if not failure and "people" in self.result and self.result["people"]:
+            if not failure and self._people:
                 return NOT_LOOKED, {}
             words = self.result.get("msg") or "The sync server could not be asked."
             return UNKNOWN, {"failure_reason": failure or "events_unavailable", "msg": words}
@@ -51,12 +52,15 @@ class PasswordLook:
         return word == FAILED or (self.required and word in (PENDING, UNKNOWN) and self._is_new(account or {}))
 
     def _is_new(self, account: Mapping[str, Any]) -> bool:
-        return _key(account.get("upn")) in {_key(upn) for upn in self.new}
+        return _key(account.get("upn")) in self._new
 
-    def _person(self, account: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
-        anchor = account.get("source_anchor")
-        people: Sequence[Mapping[str, Any]] = self.result.get("people") or []
-        return next((one for one in people if anchor and one.get("asked") == anchor), None)
+    @cached_property
+    def _new(self) -> set[str]:
+        return {_key(upn) for upn in self.new}
+
+    @cached_property
+    def _people(self) -> dict[str, Mapping[str, Any]]:
+        return {str(one.get("asked")): one for one in self.result.get("people") or []}
 
 
 def _key(upn: Any) -> str:

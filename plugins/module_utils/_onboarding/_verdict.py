@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional, Sequence
 
 from .._failure import REMEDIES, HybridIdentityError
-from ._password_stage import NOT_LOOKED, PasswordLook
+from ._password_stage import NOT_LOOKED, UNKNOWN, PasswordLook
 
 #: the stages, in their order
 STAGES = ("account", "sync", "cloud", "licence", "password")
@@ -132,8 +132,8 @@ def _verdict(
         "licence": _licence_word(user),
     }
     stages["password"], about_password = passwords.stage_of(account)
-    if stages["password"] == NOT_LOOKED and (stages["sync"] in (_NOT_REACHED, "failed") or not (user and user.get("id"))):
-        stages["password"] = _NOT_REACHED
+    if stages["password"] in (NOT_LOOKED, UNKNOWN) and (stages["sync"] in (_NOT_REACHED, "failed") or not (user and user.get("id"))):
+        stages["password"], about_password = _NOT_REACHED, {}
     if check_mode and user and user.get("state") == _MISSING and not user.get("failure_reason"):
         stages.update({stage: _EXPECTED for stage in ("cloud", "licence") if stages[stage] == _MISSING})
     if refused:

@@ -245,6 +245,10 @@ def test_a_log_that_cannot_be_read_leaves_the_password_unknown() -> None:
     one = password(None, **CLOSED)
     assert (one["password"], one["arrived"], one["password_reason"]) == ("unknown", True, CLOSED["msg"])
     assert password(None, **CLOSED, required=True)["failure_reason"] == "events_unavailable"
+    absent = judge_people([PERSON], [WITH_ANCHOR], SYNC, [MISSING], passwords=PasswordLook(CLOSED))[0]
+    assert (absent["password"], absent["password_reason"]) == ("not reached", ""), (
+        "nobody asks for the password of somebody who is not there"
+    )
     broken = judge_people([PERSON], [WITH_ANCHOR], SYNC, [READY], passwords=PasswordLook({"module_stderr": "boom"}))[0]
     assert (broken["password"], broken["arrived"]) == ("unknown", True)
 
