@@ -47,9 +47,10 @@ command -v "$python" >/dev/null || die "there is no $python: install Python 3.11
 [ -d /usr/share/samba/setup ] || packages+=(samba-ad-provision)
 compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null || packages+=(samba-dsdb-modules)
 [ "$want" = demo ] || command -v git >/dev/null || packages+=(git)
-# What the tests over Kerberos and ssh take besides: installed by root, and not missed otherwise, those tests say then that they did not run.
+# What the tests over Kerberos and ssh and one bar of the bench take besides: installed by root, and not missed otherwise, they say then that
+# they did not run.
 if [ "$want" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    for package in libkrb5-dev krb5-user gcc python3-dev openssh-client; do
+    for package in libkrb5-dev krb5-user gcc python3-dev openssh-client python3-ldap; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || packages+=("$package")
     done
 fi

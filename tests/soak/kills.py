@@ -33,6 +33,8 @@ from lab.estate import CLIENT_SECRET, Estate, EstateOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 _FEWEST, _MOST = 12, 40
+#: tasks of the role, and the seconds after the beginning of one of them in which it is killed
+_TASKS, _LONGEST = 14, 3.0
 #: in the environment of every process of a run, so that all of them are found, in whatever session they are
 _MARK = "HYBRID_IDENTITY_KILLED_RUN"
 _VAULT_SECRET = "The-vault-of-the-campaign"
@@ -41,10 +43,14 @@ _BOSS = "maria.huber"
 
 @dataclass
 class Killed:
-    """One onboarding. after: seconds until it was killed. reached: how far it had come. violations: what is wrong in the end."""
+    """One onboarding. task, after: how many tasks had begun when it was killed, so many seconds later, whatever the machine was doing besides.
+
+    reached: how far it had come. violations: what is wrong in the end.
+    """
 
     seed: int
     people: int
+    task: int
     after: float
     reached: str = ""
     violations: list[str] = field(default_factory=list)
@@ -52,23 +58,24 @@ class Killed:
     def __str__(self) -> str:
         """One line."""
         wrong = "; ".join(self.violations) or "ok"
-        return f"seed {self.seed}: {self.people} people, killed after {self.after:.2f} s ({self.reached}): {wrong}"
+        return f"seed {self.seed}: {self.people} people, killed {self.after:.2f} s after task {self.task} ({self.reached}): {wrong}"
 
 
-def kill_and_run_again(seed: int, longest: float = 9.0) -> Killed:
+def kill_and_run_again(seed: int) -> Killed:
     """Onboard some people, kill all of it at a random point, onboard again, and judge the directory, the tenant and the files.
 
     Args:
         seed: of the people and of the point.
-        longest: seconds after which at the latest it is killed.
     """
     chance = random.Random(seed)
     people = _people(chance)
-    outcome = Killed(seed, len(people), chance.uniform(0.3, longest))
+    outcome = Killed(seed, len(people), chance.randint(0, _TASKS), chance.uniform(0.0, _LONGEST))
     chosen = EstateOptions(directory_address=own_address(93), cycle_seconds=1.0, powershell=POWERSHELL or "none", seats=_MOST)
     with Estate(chosen) as estate, tempfile.TemporaryDirectory(prefix="killed-") as name:
         run = _Run(estate, Path(name), people)
         run.start()
+        while run.process.poll() is None and run.tasks_begun() < outcome.task:
+            time.sleep(0.02)
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.process.wait(outcome.after)
             outcome.reached = "it had ended"
@@ -168,6 +175,10 @@ class _Run:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
         self.process.wait()
+
+    def tasks_begun(self) -> int:
+        """How many tasks of the first run have begun."""
+        return (self.folder / "said").read_bytes().count(b"TASK [")
 
     def last_words(self) -> str:
         """Of the last run."""
