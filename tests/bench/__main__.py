@@ -67,7 +67,7 @@ def main() -> int:
             print(f"{name}: not measured, because {error}: MISSED", flush=True)
     _FILE.parent.mkdir(exist_ok=True)
     sizes = {"people": number, "rounds": rounds, "people_in_tenant": in_tenant, "people_in_loop": in_loop}
-    told = {**sizes, "bars": [bar.as_json() for bar in bars], "not_measured": unmeasured}
+    told = {**sizes, "bars": [figure.as_json() for figure in bars], "not_measured": unmeasured}
     _FILE.write_text(json.dumps(told, indent=2) + "\n")
     return 0 if not unmeasured and all(figure.is_met for figure in bars) else 1
 
