@@ -38,8 +38,8 @@ def main() -> int:
         "graph": lambda: cloud.operations(number),
         "cloud": lambda: [cloud.from_far_away(number, rounds)],
         "demo": lambda: demonstration(rounds),
-        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(rounds, spawn)],
-        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, rounds, spawn)],
+        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(1 if spawn else rounds, spawn)],
+        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, 1 if spawn else rounds, spawn)],
         "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
     }
     wanted = [name for name in (os.environ.get("BENCH_ONLY") or "").split(",") if name] or list(parts)
