@@ -48,8 +48,8 @@ def main() -> int:
         "demo": lambda: demonstration(rounds),
         "short cycle": figures.cycle,
         "lab": lambda: figures.lab(rounds),
-        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(rounds, spawn)],
-        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, rounds, spawn)],
+        "cycle": lambda: [figure for spawn in spawns for figure in engines.one_server(1 if spawn else rounds, spawn)],
+        "several": lambda: [figure for spawn in spawns for figure in engines.several_servers(10, 1 if spawn else rounds, spawn)],
         "many": lambda: [figure for spawn in spawns for figure in engines.many_servers(servers, spawn, None if spawn else 1.5)],
         "loop": lambda: [peer.against_loop(in_loop, rounds)],
     }

@@ -66,7 +66,7 @@ class PlainHost(WindowsHost):
             output = [self.server.call(caller, "Get-ADSyncScheduler", {})["SyncCycleInProgress"]]
         else:
             raise RuntimeError("an upload without a cmdlet that is known")
-        streams = {name: [] for name in ("error", "warning", "verbose", "debug", "information")}
+        streams: dict[str, Any] = {name: [] for name in ("error", "warning", "verbose", "debug", "information")}
         return {"changed": True, "result": {}, "host_out": "", "host_err": "", "output": output, **streams}
 
 

@@ -68,9 +68,11 @@ def _read(answer: Answer, source: str) -> History:
 
 
 def _unread(at: datetime, error: LocalRouteClosed | AnswerError | RemoteError) -> History:
-    words = {
-        LocalRouteClosed: "{}",
-        AnswerError: "the run history that came back makes no sense: {}",
-        RemoteError: "the engine refused its run history in the local route too: {}",
-    }
-    return History(at, None, words[type(error)].format(error), isinstance(error, LocalRouteClosed), None, None)
+    if isinstance(error, LocalRouteClosed):
+        return History(at, None, str(error), True, None, None)
+    what = (
+        "the run history that came back makes no sense"
+        if isinstance(error, AnswerError)
+        else "the engine refused its run history in the local route too"
+    )
+    return History(at, None, f"{what}: {error}", False, None, None)

@@ -38,7 +38,7 @@ def decide(desired: DesiredCycle, seen: Observed) -> Action:
     action = judged_by_support(case, row_of(desired, seen).action(case))
     if isinstance(action, Look):
         return replace(action, since=case.history_since, local=case.reads_along)
-    return replace(action, local=case.local_is_needed) if isinstance(action, Start) else action
+    return replace(action, local=case.local_is_needed and desired.wait) if isinstance(action, Start) else action
 
 
 def row_of(desired: DesiredCycle, seen: Observed) -> Row:
