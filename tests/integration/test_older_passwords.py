@@ -379,11 +379,11 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     sync.configure(failing_services=(FIM,))
     stamp = new_stamp(sync.clock.now())
     with monkeypatch.context() as slow:
-        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 0.7)
+        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 2.0)
         outcome = bench.force(stamp)
     assert (outcome.stopped, outcome.guarded, outcome.channels[0].works, outcome.channels[0].off) == ((FIM, SCHEDULER), True, False, True)
     with monkeypatch.context() as slow:
-        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 0.7)
+        slow.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 2.0)
         assert bench.repair(stamp)[0].error is not None
     down = bench.look()
     assert (down.stopped, down.channels, down.blocker is None) == ((FIM, SCHEDULER), (), False), (

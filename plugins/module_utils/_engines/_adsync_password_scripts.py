@@ -208,7 +208,9 @@ foreach ($name in $names) { if (-not (Test-Channel $name)) { $outcome.off += $na
 $outcome.busy = @(Get-Busy | Where-Object { $names -contains $_ })
 if ($outcome.off.Count -gt 0 -or $outcome.busy.Count -gt 0) { return $outcome }
 $guardian = 'guardian-' + $p.stamp
-New-Guardian $guardian @{ work = 'work-' + $p.stamp; channels = @($p.channels) } $p.guardian $p.delay
+$list = ConvertTo-Json -InputObject @{ work = 'work-' + $p.stamp; channels = @($p.channels) } -Compress -Depth 4
+$list = [regex]::Replace($list, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
+New-Guardian $guardian $list $p.guardian $p.delay
 $outcome.guarded = $true
 foreach ($one in $p.channels) {
     $channel = @{ source = $one.source; flagged = $false; off = $false; on = $false; error = $null; enabled = $null; flag = $null; at = $null }

@@ -181,7 +181,8 @@ try {
     $outcome.services = @(Read-Services $p.services)
     if (@($outcome.services | Where-Object { -not $_.running -or -not $_.stops -or $_.mode -eq 'Disabled' }).Count -gt 0) { return $outcome }
     $guardian = 'guardian-' + $p.stamp
-    New-Guardian $guardian @{ work = 'work-' + $p.stamp; services = @($p.services) } $p.guardian $p.delay
+    $list = ConvertTo-Json -InputObject @{ work = 'work-' + $p.stamp; services = @($p.services) } -Compress
+    New-Guardian $guardian $list $p.guardian $p.delay
     $outcome.guarded = $true
     $outcome.at = Get-UtcText
     try {

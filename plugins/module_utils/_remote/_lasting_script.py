@@ -85,15 +85,13 @@ function New-OneShot($Service, $Folder, $Limit) {
 )
 
 # A task that is due later, and comes again every minute until it has removed itself, for a day at most; also after a restart of the server.
-# What it has to know lies beside its script.
+# What it has to know lies beside its script: JSON in ASCII.
 GUARD = r"""
-function New-Guardian($Name, $List, $Script, $Delay) {
+function New-Guardian($Name, $Text, $Script, $Delay) {
     $folder = Join-Path $env:HYBRID_IDENTITY_TEMP ('hybrid.identity-' + $Name)
     try {
         New-OwnFolder $folder
-        $text = ConvertTo-Json -InputObject $List -Compress -Depth 4
-        $text = [regex]::Replace($text, '[^\x20-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
-        Set-Content -LiteralPath (Join-Path $folder 'channels.json') -Value $text -Encoding ASCII
+        Set-Content -LiteralPath (Join-Path $folder 'channels.json') -Value $Text -Encoding ASCII
         Set-Content -LiteralPath (Join-Path $folder 'run.ps1') -Value $Script -Encoding ASCII
         $service = Get-TaskService
         $definition = New-OneShot $service $folder 'PT10M'
