@@ -62,6 +62,7 @@ def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_
     assert (first["changed"], first["sync"]["ownership"], first["sync"]["state"]) == (True, "own", "verified"), first
     assert (second["changed"], second["sync"]["ownership"]) == (False, "foreign")
     assert info["engine"] == "connect"
+    assert [(one["enabled"], one["health"]) for one in info["password_sync"]["connectors"]] == [(True, "healthy")]
     keys = {
         "changed",
         "server",

@@ -64,8 +64,10 @@ def newest_sign(journal: Journal | None, connector: str, *, alone: bool) -> date
 def _health(enabled: bool | None, age: float | None, journal: Journal | None, now: datetime) -> str | None:
     if enabled is False:
         return None
-    if enabled is None or journal is None:
+    if journal is None:
         return "unknown"
+    if enabled is None:  # a sign of life is one; silence may be that of a channel that is off
+        return "healthy" if age is not None and age <= LATE else "unknown"
     if age is None:
         reach = (now - journal.oldest).total_seconds() if journal.oldest is not None else 0.0
         return "dead" if reach > DEAD else "unknown"

@@ -289,7 +289,8 @@ def test_health() -> None:
     assert health(181 * 60) == "dead"
     assert health() == "dead"
     assert health(60, enabled=False) is None
-    assert health(60, enabled=None) == health(60, journal=False) == "unknown"
+    assert health(60, enabled=None) == "healthy", "it was alive a minute ago, whatever could not be read"
+    assert health(9000, enabled=None) == health(enabled=None) == health(60, journal=False) == "unknown"
     assert health(60, staging=True) is None, "nothing is to be expected there"
     assert health_of((), None, NOON, LEAD) == []
 
