@@ -113,6 +113,7 @@ def test_no_secret_is_left_by_a_run_whatever_shows_and_keeps_it(estate: Estate, 
     said = run.stdout.read()
     assert run.rc == 0, said[-3000:]
     assert "Look at the accounts in Active Directory" in said
+    assert "AnsiballZ" not in said, "no module was packed for a process of its own"
     events = list((tmp_path / "artifacts").rglob("job_events/*.json"))
     assert len(events) > 20
     # Once more, which finds all of it done, and once with a fault, in which much is told about what was given.
