@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hybrid.identity contributors
 #
-# Everything that CI runs. The tests mostly wait for simulated cycles, so two workers share a processor, and the checks run beside them.
+# Everything that CI runs. The tests mostly wait for simulated cycles, so three workers share a processor, and the checks run beside them.
 # With arguments they go to pytest: tools/test.sh -n 0 tests/unit
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -14,7 +14,7 @@ trap 'rm -rf "$log"' EXIT
 tools/lint.sh >"$log/lint" 2>&1 &
 lint=$!
 # A test that fails is run once more: simulated times are tight on a busy machine. How many were run twice is told at the end.
-.venv/bin/python -m pytest -n "$((2 * $(nproc)))" --dist worksteal --reruns 1 --reruns-delay 2 "$@" | tee "$log/pytest" || failed+=(tests)
+.venv/bin/python -m pytest -n "$((3 * $(nproc)))" --dist worksteal --reruns 1 --reruns-delay 2 "$@" | tee "$log/pytest" || failed+=(tests)
 # Every statement of PowerShell that is shipped has to run, where there is an engine to run it; with arguments only a part was asked for.
 # Corners of the scripts of older engines are still without a test: their number may only fall.
 left_out=75
