@@ -38,7 +38,7 @@ decisions = pytest.mark.parametrize("scripts_with", ["fakes"], indirect=True)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated services and channels are quick: a second tells what a minute tells of a real one."""
-    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 0.4)
+    monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords.QUIET", 0.4)
     monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords._BACK_SECONDS", 0.1)
     monkeypatch.setattr(_MODULE + "_passwords._pending.RESTART_SHOWS", 1.5)
     monkeypatch.setattr(_MODULE + "_passwords._before.BUSY_PAUSE", 0.5)
@@ -429,11 +429,11 @@ def test_the_scripts_of_dirsync_in_every_corner(make_estate: MakeEstate, monkeyp
     sync.engine.halt()
     assert sync.wait_idle()
     sync.engine.cancelled.clear()
-    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 1.2)
+    monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords.QUIET", 1.2)
     asked = _between_looks(sync, lambda: sync.engine.run_profile(sync.engine.connector(True), "Export", 0.0, "x"))
     assert bench.force().busy == ("a cycle",)
     assert asked
-    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 0.2)
+    monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords.QUIET", 0.2)
     monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords._LOCK_SECONDS", 0.3)
     lock = _LOCKS.setdefault(sync.clock, threading.Lock())
     with (Path(estate.host.temp) / "hybrid.identity.lock").open("w") as file:

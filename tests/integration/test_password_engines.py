@@ -306,7 +306,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated channels are quick: a second tells what a minute tells of a real one."""
     monkeypatch.setattr(_MODULE + "_passwords._proof.MARKED_WITHIN", 1.0)
     monkeypatch.setattr(_MODULE + "_passwords._case.PEOPLE_WAIT", 1.5)
-    monkeypatch.setattr(_MODULE + "_engines._pace.QUIET", 0.3)
+    monkeypatch.setattr(_MODULE + "_engines._dirsync_passwords.QUIET", 0.3)
 
 
 def _attempt(cell: Cell, row: list[str], place: int, case: Callable[[], list[str]], problems: list[str]) -> None:

@@ -44,6 +44,7 @@ _KNOWN = (
     "ConvertTo-ErrorObject", "Get-UtcText", "Get-ADSyncAADPasswordSyncConfiguration", "Set-ADSyncAADPasswordSyncConfiguration",
     "Add-ADSyncConnector", "Get-ADSyncPartitionPasswordSyncState", "Get-ADSyncAADCompanyFeature", "Get-ADSyncGlobalSettings",
     "Get-ADSyncCSObject", "Set-ADSyncScheduler", "Invoke-ADSyncSingleObjectSync",
+    "Set-FullPasswordSync",
 )  # fmt: skip
 
 
@@ -440,7 +441,8 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Estate], Any]]] = {
     "probe, no module": ({"module_present": False}, _probe),
     "probe, sparse": ({"wizard_registered": False, "next_start_known": False, "staging": True, "enabled": False}, _probe),
     "start": ({}, _start),
-    "start, history direct": (DIRECT, _start),
+    # Passwords of new people would be told by events at any time.
+    "start, history direct": ({**DIRECT, "password_new_delay": FOR_EVER}, _start),
     "start, errors": ({**DIRECT, "directory_connector": _LONG_NAME}, lambda estate: (estate.sync.arm("credentials"), _start(estate))),
     "start, full, only confirmed": ({}, lambda estate: _start(estate, policy="Initial", stop_when_active=True)["watch"]["first_active"] is not None),
     "start, nothing begins": ({}, lambda estate: (estate.sync.arm("accepted_but_nothing_starts"), _start(estate, confirm_seconds=0.3))),

@@ -72,6 +72,7 @@ def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_
         "sync",
         "runs",
         "changes",
+        "objects",
         "evidence",
         "clock_skew",
         "clock_uncertainty",

@@ -273,7 +273,9 @@ def test_a_one_shot_task_by_com_runs_powershell_outside_the_network_logon(open_s
 def test_commands_follow_the_build(open_shell: Callable[..., Shell]) -> None:
     psd1 = r"Import-Module 'C:\Program Files\Microsoft Azure AD Sync\Bin\ADSync\ADSync.psd1'; "
     names = psd1 + "@(Get-Command -Name *-ADSync* | ForEach-Object { $_.Name } | Where-Object { $_ -ne 'Invoke-ADSync' })"
-    assert set(open_shell("aadsync").run(names)) == {"Get-ADSyncConnector", "Get-ADSyncGlobalSettings"}
+    passwords = {"Add-ADSyncConnector", "Get-ADSyncCSObject", "Get-ADSyncAADCompanyFeature"}
+    passwords |= {f"{verb}-ADSyncAADPasswordSyncConfiguration" for verb in ("Get", "Set")}
+    assert set(open_shell("aadsync").run(names)) == {"Get-ADSyncConnector", "Get-ADSyncGlobalSettings"} | passwords
     shell = open_shell("connect-1.1.105")
     assert "Get-ADSyncConnectorRunStatus" not in shell.run(names)
     assert shell.run(psd1 + "$null -eq (Get-ADSyncScheduler).PSObject.Properties['SyncCycleInProgress']") is True

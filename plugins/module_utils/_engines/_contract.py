@@ -16,7 +16,7 @@ from .._remote._call import RemoteShell
 from .._remote._clock import ClockLead
 from .._remote._failures import CallFailure
 from .._remote._shape import ServerTime
-from ._engine_state import EngineState as EngineState
+from ._engine_state import EngineState
 from ._object_contract import ObjectDriver
 
 

@@ -17,9 +17,9 @@ from .._remote._failures import as_failure
 from .._remote._lasting import run_lasting
 from .._remote._local_route import call_locally
 from .._remote._shape import error_object, flag, list_of, optional, record, table_of, text, timestamp
-from . import _pace
 from ._connect_passwords import GUARDIAN_DELAY, AdsyncPasswords
 from ._dirsync_password_scripts import FORCE, GUARDIAN, LOOK, REPAIR
+from ._pace import QUIET
 from ._password_contract import ChannelLook, ChannelState, EventPage, Forced, ForceOutcome, Switched
 
 #: the one that is restarted, and the one that depends on it
@@ -127,7 +127,7 @@ class DirSyncPasswords:
             "guardian": GUARDIAN,
             "delay": GUARDIAN_DELAY,
             "lock_seconds": _LOCK_SECONDS,
-            "quiet_seconds": _pace.QUIET,
+            "quiet_seconds": QUIET,
             "step_ms": _STEP_MS,
             "back_seconds": _BACK_SECONDS,
         }

@@ -99,9 +99,7 @@ def decide_objects(desired: DesiredCycle, seen: ObjectsSeen, *, pause: float) ->
         return Stop(f"{_number(len(seen.waiting))} would be synchronised.", changed=True)
     if seen.throttled and seen.time_left <= pause + LEAST:
         words = f"The engine throttles single objects: {_number(len(seen.waiting))} have to wait {pause / 60:.0f} minutes."
-        return Stop(
-            words, "too_soon", "Run the task again in a few minutes, raise wait_timeout, or run a cycle, which carries any number."
-        )
+        return Stop(words, "too_soon", "Run the task again in a few minutes, raise wait_timeout, or run a cycle, which carries any number.")
     if seen.throttled:
         return Pause(pause)
     if seen.time_left < LEAST:
