@@ -17,7 +17,7 @@ import procedures
 import pytest
 import shipped_scripts
 from estates import COVERAGE, MakeEstate
-from patience import ends, wait_until
+from patience import FOR_EVER, ends, wait_until
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import (
