@@ -67,10 +67,10 @@ class MortalTransport:
             self._inner.close()
 
 
-def _shell(estate: Estate, dead: threading.Event) -> RemoteShell:
+def _shell(estate: Estate, dead: threading.Event, seconds: float) -> RemoteShell:
     options = {"server": "127.0.0.1", "port": estate.wsman.http_port, "use_tls": False}
     transport = WinrmTransport(WinrmOptions(**options, username="svc-password", password=ACCOUNTS["svc-password"][0]))  # type: ignore[arg-type]
-    return RemoteShell(MortalTransport(transport, dead), Deadline(LONG))
+    return RemoteShell(MortalTransport(transport, dead), Deadline(seconds))
 
 
 def _is_clean(estate: Estate) -> bool:
@@ -113,7 +113,8 @@ def test_broken_off(place: str, breaks: str, make_estate: MakeEstate) -> None:
     result: dict[str, Any] | None = None
     try:
         # A script that died leaves nothing to wait for: the time is waited out.
-        result = procedures.passwords(estate, shell=_shell(estate, dead), wait_timeout=15 if breaks == "script" else LONG)
+        seconds = 15 if breaks == "script" else LONG
+        result = procedures.passwords(estate, shell=_shell(estate, dead, seconds), wait_timeout=seconds)
     except Died:
         assert breaks in ("controller", "both")
     said = "died" if result is None else f"{result['failure_reason'] or 'success'}: {result['msg'][:110]}"

@@ -18,6 +18,7 @@ import connections
 import procedures
 import pytest
 from estates import TABLE_ROW, MakeEstate
+from patience import FOR_EVER
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
 from ansible_collections.hybrid.identity.plugins.module_utils._passwords import _synchronise
@@ -217,7 +218,7 @@ def _event(cell: Cell, name: str) -> Iterator[None]:
 @contextmanager
 def _busy(cell: Cell) -> Iterator[None]:
     before = cell.sync.options.cycle_seconds
-    cell.sync.configure(cycle_seconds=60.0)
+    cell.sync.configure(cycle_seconds=FOR_EVER)
     cell.sync.start_cycle()
     deadline = time.monotonic() + 20
     while cell.sync.engine.busy is None or cell.sync.engine.busy.name != cell.channels.all[0].name:
