@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ from ansible_collections.hybrid.identity.plugins.module_utils._sync._options imp
 from lab.estate import ACCOUNTS, Estate
 
 VIEW = next(Path(entry).resolve() for entry in sys.path if (Path(entry) / "ansible_collections" / "hybrid").is_dir())
+
+
+def lately() -> str:
+    """Half a minute ago, ISO 8601: farther back than what a busy machine leaves open of two clocks, so that a cycle from now on covers it."""
+    return (datetime.now(timezone.utc) - timedelta(seconds=30)).isoformat()
 
 
 def open_shell(estate: Estate, user: str = "svc-sync", seconds: float = 60, **changes: Any) -> RemoteShell:

@@ -55,7 +55,7 @@ def test_own_cycle_is_started_followed_and_verified(make_estate: MakeEstate) -> 
 
 def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    since = _now()
+    since = procedures.lately()
     assert procedures.trigger(estate, since=since)["changed"] is True
     again = procedures.trigger(estate, since=since)
     assert again["changed"] is False
@@ -71,7 +71,7 @@ def test_second_run_with_the_same_since_changes_nothing(make_estate: MakeEstate)
 
 def test_check_mode_reads_and_predicts(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    since = _now()
+    since = procedures.lately()
     predicted = procedures.trigger(estate, check_mode=True, since=since)
     assert predicted["changed"] is True
     assert estate.sync.cycles == []
@@ -83,7 +83,7 @@ def test_check_mode_reads_and_predicts(make_estate: MakeEstate) -> None:
 
 def test_full_cycle_and_a_delta_does_not_stand_in_for_it(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    since = _now()
+    since = procedures.lately()
     procedures.trigger(estate, since=since)
     result = procedures.trigger(estate, since=since, type="full")
     assert result["changed"] is True
@@ -369,7 +369,7 @@ def test_a_moment_just_ahead_is_waited_for(make_estate: MakeEstate) -> None:
 def test_same_verdicts_elsewhere(make_estate: MakeEstate, estate_options: dict[str, Any]) -> None:
     estate = make_estate(**estate_options)
     began = datetime.now(timezone.utc)
-    since = began.isoformat()
+    since = procedures.lately()
     result = procedures.trigger(estate, since=since)
     assert (result["changed"], result["sync"]["ownership"], result["sync"]["state"]) == (True, "own", "verified")
     started = datetime.fromisoformat(result["sync"]["started_at"].replace("Z", "+00:00"))

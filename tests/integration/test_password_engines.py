@@ -289,7 +289,7 @@ def _refuse(cell: Cell, name: str, engine: str, *, check_mode: bool) -> str:
             channel.fulls.clear()
         cell.looks_first = cell.found is None or refusal.at_first
         cell.found = None if cell.looks_first else cell.found
-        params = {**refusal.params, "wait_timeout": 3 if cell.estate.host.mode == "fakes" else 12} if name == "busy" else refusal.params
+        params = {**refusal.params, "wait_timeout": 3 if cell.estate.host.mode == "fakes" else 25} if name == "busy" else refusal.params
         result = cell.run(check_mode=check_mode, **params)
         assert result["failure_reason"] == refusal.reason, result
         assert result["changed"] is False

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def _nothing_is_left(estate: Estate) -> bool:
 
 def test_a_cycle_takes_three_and_one_that_is_covered_two(make_estate: MakeEstate) -> None:
     estate = make_estate()
-    since = datetime.now(timezone.utc).isoformat()
+    since = procedures.lately()
     result, starts = _counted(estate, lambda: procedures.trigger(estate))
     assert (result["sync"]["ownership"], result["sync"]["state"], starts) == ("own", "verified", 3)
     result, starts = _counted(estate, lambda: procedures.trigger(estate, since=since))

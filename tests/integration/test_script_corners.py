@@ -196,7 +196,7 @@ def test_a_start_goes_on_without_the_lock_that_somebody_keeps(powershell: str) -
         server = Server(engine, powershell)
         with (Path(server.host.temp) / "hybrid.identity.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            started = _start(server)
+            started = _start(server, lock_seconds=0.3)  # asked for more than once
         assert (started["locked"], started["sent"], started["trouble"]) == (False, True, None)
         server.stop()
 
@@ -282,6 +282,8 @@ def test_a_build_without_a_flag_is_not_asked_while_something_runs(make_server_of
     server.told["cim_invoke"] = lambda question, ask: {"ReturnValue": "in-progress"} if question["MethodName"] == "RunStatus" else ask()
     started = _start(server)
     assert (started["sent"], len(started["before"]["busy"]), started["before"]["in_progress"]) == (False, 2, None)
+    watched = _watch(server)
+    assert (len(watched["state"]["busy"]), watched["active"], watched["history"]) == (2, True, None)
 
 
 def test_a_slice_that_ends_in_a_rest_brings_its_history(make_server_of: MakeServer) -> None:

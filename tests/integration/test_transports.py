@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +44,17 @@ def estate() -> Iterator[Estate]:
         assert started.wsman.log.failures == []
 
 
-@pytest.mark.parametrize("how", [{}, {"transport": "basic", "tls": True}], ids=["ntlm-http", "basic-https"])
+@pytest.mark.parametrize(
+    ("how", "scripts_with"),
+    [({}, "fakes"), ({}, "powershell"), ({"transport": "basic", "tls": True}, "fakes")],
+    ids=["ntlm-http-fakes", "ntlm-http-powershell", "basic-https-fakes"],
+    indirect=["scripts_with"],
+)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_same_answers_over_every_road(transport: str, how: dict[str, Any], make_estate: MakeEstate, tmp_path: Path) -> None:
     estate = make_estate(cycle_seconds=0.8)
     inventory, hosts, connection = _over(transport, estate, **how)
-    since = datetime.now(timezone.utc).isoformat()
+    since = procedures.lately()
     first, second, info = procedures.task_results(
         tmp_path,
         inventory,
