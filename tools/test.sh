@@ -13,6 +13,8 @@ trap 'rm -rf "$log"' EXIT
 
 tools/lint.sh >"$log/lint" 2>&1 &
 lint=$!
+tools/molecule.sh >"$log/molecule" 2>&1 &
+molecule=$!
 .venv/bin/python -m pytest -n "$((3 * $(nproc)))" --dist worksteal "$@" | tee "$log/pytest" || failed+=(tests)
 # Every statement of PowerShell that is shipped has to run, where there is an engine to run it; with arguments only a part was asked for.
 covered=$(sed -n 's/^statement coverage: \([0-9]*\) of \([0-9]*\) statements ran$/\1 \2/p' "$log/pytest")
@@ -22,7 +24,8 @@ if [ -n "$covered" ] && [ "$#" -eq 0 ] && [ "${covered% *}" != "${covered#* }" ]
 fi
 wait "$lint" || failed+=(lint)
 cat "$log/lint"
-tools/molecule.sh || failed+=(molecule)
+wait "$molecule" || failed+=(molecule)
+cat "$log/molecule"
 
 echo
 grep -E '^scripts: ' "$log/pytest"

@@ -11,7 +11,7 @@ from lab.directory import SambaMissing
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [4100, 4101, 4102])
+@pytest.mark.parametrize("seed", [4101])  # `make soak` has many more
 def test_a_killed_run_is_completed_by_the_next(seed: int) -> None:
     try:
         outcome = kill_and_run_again(seed)
