@@ -10,12 +10,17 @@ import shutil
 import tempfile
 from collections.abc import Callable
 
+import pytest
+
 from lab.estate import Estate
 from lab.powershell.runner import find_powershell
 
 #: property of a test (record_property) that is printed at the end of a run: [title of the table, names of its columns, cells of a row]
 TABLE_ROW = "table row"
 MakeEstate = Callable[..., Estate]
+
+#: for tests of decisions: what scripts and fakes answer is compared by test_scripts and test_script_corners, and tables run both
+WITH_FAKES = pytest.mark.parametrize("scripts_with", ["fakes"], indirect=True)
 
 POWERSHELL = find_powershell()
 NO_POWERSHELL = "no PowerShell found: set HYBRID_IDENTITY_PWSH to an engine, or put pwsh on PATH"

@@ -14,7 +14,7 @@ from typing import Any
 
 import procedures
 import pytest
-from estates import MakeEstate
+from estates import WITH_FAKES, MakeEstate
 from patience import wait_until
 
 from lab.estate import Estate
@@ -100,6 +100,7 @@ def test_without_waiting_it_ends_when_the_cycle_is_seen(make_estate: MakeEstate)
     assert estate.sync.engine.in_progress
 
 
+@WITH_FAKES
 def test_foreign_cycle_past_its_import_does_not_count(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.5)
     estate.sync.start_cycle()
@@ -112,6 +113,7 @@ def test_foreign_cycle_past_its_import_does_not_count(make_estate: MakeEstate) -
     assert estate.sync.cycles[1].started >= (estate.sync.cycles[0].finished or estate.sync.cycles[1].started)
 
 
+@WITH_FAKES
 def test_foreign_cycle_that_covers_it_is_awaited_and_counts(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=8)
     since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
@@ -198,6 +200,7 @@ def test_start_lost_and_nothing_began(make_estate: MakeEstate, monkeypatch: pyte
     assert estate.sync.cycles == []
 
 
+@WITH_FAKES
 def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=3)
@@ -207,6 +210,7 @@ def test_start_lost_and_the_cycle_outlasts_the_look(make_estate: MakeEstate, mon
     assert len(result["runs"]) == 6
 
 
+@WITH_FAKES
 def test_start_lost_without_waiting(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=4)
@@ -243,6 +247,7 @@ def test_a_cycle_too_short_to_be_seen_is_proven_by_its_runs(make_estate: MakeEst
     assert procedures.trigger(estate)["failure_reason"] == "not_confirmed", "the cycle before is no trace of this start"
 
 
+@WITH_FAKES
 def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=1.0)
     estate.faults.arm("close_connection", verb="Receive")  # strikes the probe
@@ -251,6 +256,7 @@ def test_broken_polls_are_repeated(make_estate: MakeEstate) -> None:
     assert len(estate.sync.cycles) == 1
 
 
+@WITH_FAKES
 def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.3)
     monkeypatch.setattr(procedures.RemoteShell, "RETRY_PAUSES", (0.1, 0.1, 0.1))
@@ -262,6 +268,7 @@ def test_a_broken_long_poll_is_repeated(make_estate: MakeEstate, monkeypatch: py
     assert len(estate.sync.cycles) == 1
 
 
+@WITH_FAKES
 def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.hybrid.identity.plugins.module_utils._sync._case.START_SLICE", 0.5)
     estate = make_estate(cycle_seconds=5)
@@ -271,6 +278,7 @@ def test_time_is_over_while_our_cycle_runs(make_estate: MakeEstate, monkeypatch:
     assert result["changed"] is True
 
 
+@WITH_FAKES
 def test_time_is_over_while_somebody_else_runs(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=5)
     estate.sync.start_cycle()
@@ -328,6 +336,7 @@ def test_a_run_that_could_not_do_its_work(make_estate: MakeEstate) -> None:
     assert result["runs"]
 
 
+@WITH_FAKES
 def test_covering_cycle_that_failed_does_not_count(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = _now()
@@ -336,6 +345,7 @@ def test_covering_cycle_that_failed_does_not_count(make_estate: MakeEstate) -> N
     assert procedures.trigger(estate, since=since)["changed"] is True
 
 
+@WITH_FAKES
 def test_minimum_interval(make_estate: MakeEstate) -> None:
     estate = make_estate()
     procedures.trigger(estate)
@@ -346,6 +356,7 @@ def test_minimum_interval(make_estate: MakeEstate) -> None:
     assert procedures.trigger(estate, min_interval=1)["sync"]["state"] == "verified"
 
 
+@WITH_FAKES
 def test_a_moment_just_ahead_is_waited_for(make_estate: MakeEstate) -> None:
     estate = make_estate()
     since = datetime.now(timezone.utc) + timedelta(seconds=3)
@@ -405,6 +416,7 @@ def test_history_that_answers_directly(make_estate: MakeEstate) -> None:
     assert estate.host.processes_started - before == 2
 
 
+@WITH_FAKES
 def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> None:
     active, passive = make_estate(), make_estate(connect={"staging": True})
 
@@ -422,6 +434,7 @@ def test_two_servers_and_the_active_one_is_chosen(make_estate: MakeEstate) -> No
 
 
 @pytest.mark.parametrize(("changes", "word"), [({"port": 9}, "refused the connection"), ({}, "does not run")], ids=["down", "stopped"])
+@WITH_FAKES
 def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes: dict[str, Any], word: str) -> None:
     active, other = make_estate(), make_estate(connect={"service_running": False})
 
@@ -444,6 +457,7 @@ def test_of_two_servers_one_cannot_be_looked_at(make_estate: MakeEstate, changes
         ({"max_age": -1}, "max_age"),
     ],
 )
+@WITH_FAKES
 def test_bad_options(make_estate: MakeEstate, params: dict[str, Any], words: str) -> None:
     result = procedures.trigger(make_estate(), **params)
     assert result["failure_reason"] == "invalid_input"

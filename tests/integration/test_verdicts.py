@@ -11,7 +11,7 @@ from typing import Any
 
 import procedures
 import pytest
-from estates import MakeEstate
+from estates import WITH_FAKES, MakeEstate
 from patience import FOR_EVER, ends, wait_until
 
 from lab.connect.errors import CmdletError
@@ -61,6 +61,7 @@ def test_a_lost_start_is_no_success_where_nothing_was_started(history: str, make
 # -- the next start is no proof
 
 
+@WITH_FAKES
 def test_a_changed_interval_is_no_cycle(make_estate: MakeEstate) -> None:
     estate = make_estate()
     estate.sync.arm("accepted_but_nothing_starts")
@@ -93,6 +94,7 @@ def test_a_cycle_that_runs_on_is_followed_further(make_estate: MakeEstate) -> No
 # -- a cycle without its parts
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("history", ["local", "direct"])
 @pytest.mark.parametrize(("phase", "lacks"), [(1, "synchronisation"), (3, "export")])
 def test_our_cycle_that_somebody_stopped(history: str, phase: int, lacks: str, make_estate: MakeEstate) -> None:
@@ -121,6 +123,7 @@ def test_a_foreign_cycle_that_was_stopped_does_not_cover(make_estate: MakeEstate
     assert len(estate.sync.cycles) == 2
 
 
+@WITH_FAKES
 def test_a_foreign_cycle_that_is_stopped_while_it_is_awaited(make_estate: MakeEstate) -> None:
     estate = make_estate(cycle_seconds=8.0)
     since = (datetime.now(timezone.utc) - timedelta(seconds=6)).isoformat()
@@ -133,6 +136,7 @@ def test_a_foreign_cycle_that_is_stopped_while_it_is_awaited(make_estate: MakeEs
     assert "export" in result["msg"]
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("profiles", [("Delta Import", "Delta Synchronization"), ("Delta Import",), ("Export",)])
 def test_profiles_by_hand_without_an_export_carry_nothing(profiles: tuple[str, ...], make_estate: MakeEstate) -> None:
     estate = make_estate()
@@ -157,6 +161,7 @@ def test_the_service_that_restarts_between_two_steps(make_estate: MakeEstate) ->
 # -- what comes after an accepted start does not undo it
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("code", [0x80080005, 0x80070426, 0x800706BE, 0x80010108])
 def test_an_accepted_start_is_not_forgotten_when_looks_fail(code: int, make_estate: MakeEstate) -> None:
     estate = make_estate()
@@ -185,6 +190,7 @@ def test_an_error_of_the_start_that_is_no_refusal_may_have_been_carried_out(make
     assert len(estate.sync.cycles) == 1
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("fault", ["garbage", "truncated"])
 def test_an_answer_to_the_start_that_makes_no_sense(fault: str, make_estate: MakeEstate) -> None:
     estate = make_estate()
@@ -198,6 +204,7 @@ def test_an_answer_to_the_start_that_makes_no_sense(fault: str, make_estate: Mak
 # -- a service that is away
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("services", [True, False], ids=["services listed", "services closed"])
 @pytest.mark.parametrize("code", [0x80080005, 0x80070422, 0x80070426, 0x8007045B, 0x800706BA])
 def test_a_service_that_goes_down_is_told_as_such(code: int, services: bool, make_estate: MakeEstate) -> None:
@@ -263,6 +270,7 @@ def test_the_end_is_told_by_the_history_after_an_outage(make_estate: MakeEstate)
 # -- events where the history is closed
 
 
+@WITH_FAKES
 @pytest.mark.parametrize("number", [109, 6000, 6100, 6900, 0])
 def test_events_that_tell_of_a_failure_are_told(number: int, make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"tasks_run": False})
