@@ -201,6 +201,14 @@ def test_a_start_goes_on_without_the_lock_that_somebody_keeps(powershell: str) -
         server.stop()
 
 
+def test_nothing_is_started_while_something_runs(make_server_of: MakeServer) -> None:
+    for engine in ("aadsync", "dirsync"):
+        server = make_server_of(engine)
+        server.told["cim_invoke"] = lambda question, ask: {"ReturnValue": "in-progress"} if question["MethodName"] == "RunStatus" else ask()
+        started = _start(server)
+        assert (started["sent"], len(started["before"]["busy"]), started["watch"]) == (False, 2, None), engine
+
+
 @pytest.mark.parametrize("engine", ["dirsync", "aadsync"])
 def test_what_breaks_the_wait_behind_a_start_is_told_with_the_start(engine: str, make_server_of: MakeServer) -> None:
     server = make_server_of(engine)
