@@ -23,12 +23,9 @@ _ran: collections.Counter[str] = collections.Counter()
 _tables: dict[str, list[list[str]]] = {}
 
 
-@pytest.fixture(scope="module", params=["fakes", "powershell"])
+@pytest.fixture(scope="session", params=["fakes", "powershell"])
 def scripts_with(request: pytest.FixtureRequest) -> str:
-    """Every test that asks for it runs twice: with the fakes, and with the shipped scripts in PowerShell.
-
-    Grouped by module and not over the whole run: what takes the processor lies between what waits.
-    """
+    """Every test that asks for it runs twice: with the fakes, and with the shipped scripts in PowerShell."""
     if request.param == "powershell" and POWERSHELL is None:
         pytest.skip(NO_POWERSHELL)
     return str(request.param)

@@ -17,7 +17,7 @@ from typing import Any
 
 import procedures
 import pytest
-from estates import POWERSHELL, TABLE_ROW, MakeEstate
+from estates import POWERSHELL, TABLE_ROW, WITH_FAKES, MakeEstate
 from patience import wait_until
 
 from lab.estate import ACCOUNTS, Estate, EstateOptions
@@ -206,6 +206,7 @@ def test_only_uncovered_forests_are_forced(make_estate: MakeEstate) -> None:
     assert [len(one.fulls) for one in estate.sync.channels.all] == [1, 1]
 
 
+@WITH_FAKES
 def test_one_that_runs_is_followed_and_one_that_began_too_early_is_awaited(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"password_seconds": 2.0})
     channel = estate.sync.channels.all[0]
@@ -256,6 +257,7 @@ def test_a_channel_that_stays_off_opens_the_message_and_keeps_its_guardian(
     assert estate.sync.channels.all[1].enabled
 
 
+@WITH_FAKES
 def test_what_somebody_else_switches_off_meanwhile_is_told_and_stays(make_estate: MakeEstate) -> None:
     estate = make_estate(connect={"password_seconds": 1.0})
 
