@@ -8,7 +8,8 @@ This is private to the collection: nothing here is meant to be imported from out
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping
 
 from ._printable import printable
 
@@ -94,3 +95,13 @@ class HybridIdentityError(Exception):
     def as_result(self) -> dict[str, Any]:
         """The result keys for exit: failed, failure_reason, msg and the details."""
         return {**self.details, "failed": True, "failure_reason": self.reason, "msg": f"{printable(self.message, 2000)} {self.remedy}"}
+
+
+@contextmanager
+def told_with(known: Mapping[str, Any]) -> Iterator[None]:
+    """A failure inside is told with the result keys that are known by then; its own go before them."""
+    try:
+        yield
+    except HybridIdentityError as error:
+        error.details = {**known, **error.details}
+        raise

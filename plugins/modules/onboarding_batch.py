@@ -263,7 +263,7 @@ except ImportError:  # PyYAML belongs to ansible-core; on another host it may be
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError, told_with
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._module import open_client
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._options import GRAPH_OPTIONS, are_given
 from ansible_collections.hybrid.identity.plugins.module_utils._graph._people import free_seats
@@ -470,11 +470,8 @@ def carry(module: ModuleLike) -> dict[str, Any]:
         "directory_server": None,
         "faults": [],
     }
-    try:
+    with told_with(blank):
         return {**blank, **read_batch(module)}
-    except HybridIdentityError as error:
-        error.details = {**blank, **error.details}
-        raise
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from ansible.parsing.vault import VaultLib, is_encrypted, match_encrypt_secret
 
 from ansible_collections.hybrid.identity.plugins.module_utils._directory._passwords import person_key
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._whole_files import ForeignLink, create_hidden, fill, open_folder, reveal
 
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 #: more than this is no file of passwords (bytes)
@@ -112,11 +113,13 @@ class PasswordFiles:
         hidden = f".{name}.{secrets.token_hex(8)}.part"
         try:
             os.makedirs(directory, mode=_FOLDER_MODE, exist_ok=True)
-            folder = _open_folder(directory)
+            folder = open_folder(directory)
             try:
-                _write_hidden(folder, hidden, content)
+                handle = create_hidden(folder, hidden, _FILE_MODE)
+                os.fchmod(handle, _FILE_MODE)  # whatever the umask takes away or a folder adds
+                fill(handle, content)
                 try:
-                    _reveal(folder, hidden, name)
+                    reveal(folder, hidden, name, _FILE_MODE)
                 except FileExistsError:
                     return False
                 finally:
@@ -125,6 +128,8 @@ class PasswordFiles:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+        except ForeignLink:
+            raise _unusable(directory, "lies in a folder that is a link of somebody else") from None
         except OSError as error:
             raise _unusable(path, f"cannot be written: {error.strerror}") from None
         return True
@@ -147,31 +152,3 @@ def _read(path: str) -> bytes | None:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise _unusable(path, "is there and is no file")
         return file.read(_LARGEST)
-
-
-def _open_folder(directory: str) -> int:
-    """Held open from here on, so that nobody can put another folder into its place."""
-    there = os.lstat(directory)
-    if stat.S_ISLNK(there.st_mode) and there.st_uid not in (0, os.geteuid()):
-        raise _unusable(directory, "lies in a folder that is a link of somebody else")
-    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-def _write_hidden(folder: int, name: str, content: bytes) -> None:
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE, dir_fd=folder)
-    with open(handle, "wb") as file:
-        os.fchmod(handle, _FILE_MODE)
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-
-
-def _reveal(folder: int, hidden: str, name: str) -> None:
-    """Give the file its name, but not that of another file. Raises FileExistsError."""
-    try:
-        os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: the name is taken first, then the content moves onto it
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _FILE_MODE, dir_fd=folder))
-        os.replace(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -21,8 +21,8 @@ from estates import TABLE_ROW, MakeEstate
 from patience import FOR_EVER
 
 from ansible_collections.hybrid.identity.plugins.module_utils._deadline import Deadline
-from ansible_collections.hybrid.identity.plugins.module_utils._passwords import _synchronise
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteShell
+from ansible_collections.hybrid.identity.plugins.module_utils._sync import _trigger
 from lab.estate import Estate
 from lab.passwords.channels import some_people
 
@@ -64,14 +64,14 @@ class Cell:
         self.patience = {"wait_timeout": 20, "wait_sleep": 0.1} if estate.host.mode == "fakes" else {"wait_timeout": 90, "wait_sleep": 2.0}
         self.found: Any = None
         self.looks_first = True
-        find = _synchronise.find_engine
+        find = _trigger.find_engine
 
         def find_once(*arguments: Any) -> Any:
             if self.found is None or self.looks_first:
                 self.found = find(*arguments)
             return self.found
 
-        monkeypatch.setattr(_synchronise, "find_engine", find_once)
+        monkeypatch.setattr(_trigger, "find_engine", find_once)
 
     def run(self, user: str = "svc-password", **params: Any) -> dict[str, Any]:
         """The task, of the first AD connector if nothing else is said; what ran before does not cover it unless that is asked for."""

@@ -13,7 +13,7 @@ import pytest
 from estates import MakeEstate
 from patience import FOR_EVER, wait_until
 
-from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_passwords
+from ansible_collections.hybrid.identity.plugins.module_utils._engines import _connect_passwords, _password_log
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_passwords import AdsyncPasswords
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError, RemoteShell
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._lasting import new_stamp
@@ -225,7 +225,7 @@ def test_pages_are_cut_by_characters_and_go_on(bench: Bench, monkeypatch: pytest
     for _n in range(6):
         sync.channels.send(sync.channels.all[0], sync.channels.all[0].people)
     sync.events.write_text("Another program", 650, "Count: 7")
-    monkeypatch.setattr(_connect_passwords, "_MOST_CHARACTERS", 700)
+    monkeypatch.setattr(_password_log, "_MOST_CHARACTERS", 700)
     after, records, pages = 0, [], 0
     while True:
         page = bench.events(after)
@@ -239,7 +239,7 @@ def test_pages_are_cut_by_characters_and_go_on(bench: Bench, monkeypatch: pytest
     sync.events.write("ADSync", 2001)
     assert bench.events(after, seconds=0.5).signs == ()
     assert bench.events(after).last == after + 1, "what is not of the channel is not read again"
-    monkeypatch.setattr(_connect_passwords, "_LONGEST", 10)
+    monkeypatch.setattr(_password_log, "_LONGEST", 10)
     assert all(sign.people == () for sign in bench.events(0).signs)
 
 

@@ -9,14 +9,10 @@ channel on, for each AD connector. Nothing here needs more than Windows PowerShe
 from __future__ import annotations
 
 from .._remote._lasting_script import CREATE, EMPTY, GUARD, OWN, REMOVE, TASKS
+from ._connect_scripts import IMPORT
 from ._fim_scripts import WMI_AGENTS, WMI_BUSY
-
-_IMPORT = r"""
-function Import-Engine {
-    $image = [string](Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ADSync' -Name ImagePath).ImagePath
-    Import-Module -Name (($image.Trim('"') -replace '\\[^\\]*$', '') + '\ADSync\ADSync.psd1')
-}
-"""
+from ._packed import PACK
+from ._password_script_parts import ACCOUNT_AND_TASKS, FORGET_EARLIER, GUARDIAN_BEGIN
 
 _CHANNEL = r"""
 $flagName = 'Microsoft.Synchronize.ForceFullPasswordSync'
@@ -60,7 +56,7 @@ _BUSY = _BUSY_HEAD + "    try { Read-WmiBusy } catch { }\n}\n"
 LOOK = (
     "param($p)"
     + TASKS
-    + _IMPORT
+    + IMPORT
     + _CHANNEL
     + _STATE
     + _BUSY_TOLD
@@ -128,15 +124,9 @@ foreach ($set in (Get-Command -Name Set-ADSyncAADPasswordSyncConfiguration -Erro
     $foreign = @($set.Parameters | Where-Object { $_.IsMandatory -and $ours -notcontains $_.Name })
     if ($missing.Count -eq 0 -and $foreign.Count -eq 0) { $look.unattended = $true }
 }
-try {
-    $group = (New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList $p.group).Translate([System.Security.Principal.SecurityIdentifier]).Value
-    $groups = [System.Security.Principal.WindowsIdentity]::GetCurrent().Groups
-    $look.admin = @($groups | ForEach-Object { $_.Value }) -contains $group
-} catch { $look.problems['group'] = ConvertTo-ErrorObject $_ }
-try {
-    $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)
-    for ($i = 1; $i -le $tasks.Count; $i++) { $look.tasks += @{ name = [string]$tasks.Item($i).Name; running = [int]$tasks.Item($i).State -eq 4 } }
-} catch { }
+"""
+    + ACCOUNT_AND_TASKS
+    + r"""
 $look.at = Get-UtcText
 return $look
 """
@@ -150,15 +140,12 @@ GUARDIAN = (
     + OWN
     + REMOVE
     + EMPTY
-    + _IMPORT
+    + IMPORT
     + _CHANNEL
     + _STATE
     + _SET
+    + GUARDIAN_BEGIN
     + r"""
-$name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
-$p = ConvertFrom-Json (Get-Content -LiteralPath (Join-Path $PSScriptRoot 'channels.json') -Raw)
-$working = $false
-try { $working = [int](Get-TaskService).GetFolder('\hybrid.identity').GetTask($p.work).State -eq 4 } catch { }
 $well = $true
 try {
     Import-Engine
@@ -177,12 +164,7 @@ try {
         } catch { $well = $false }
     }
 } catch { $well = $false }
-if ($well -and -not $working) {
-    $temp = Split-Path -Path $PSScriptRoot
-    Remove-OneShot $p.work $temp
-    Remove-OneShot $name $temp
-    Remove-EmptyTaskFolder
-}
+if ($well -and -not $working) { Remove-Guardian }
 """
 )
 
@@ -195,7 +177,7 @@ FORCE = (
     + REMOVE
     + CREATE
     + GUARD
-    + _IMPORT
+    + IMPORT
     + _CHANNEL
     + _STATE
     + _SET
@@ -271,9 +253,10 @@ SWITCH = (
     + TASKS
     + OWN
     + REMOVE
-    + _IMPORT
+    + IMPORT
     + _STATE
     + _SET
+    + FORGET_EARLIER
     + r"""
 Import-Engine
 $outcome = @{ at = Get-UtcText; channels = @() }
@@ -285,17 +268,17 @@ foreach ($one in $p.channels) {
     if ($channel.enabled -ne $p.enable) { $well = $false }
     $outcome.channels += $channel
 }
-if ($well -and $p.earlier) {
-    Remove-OneShot ('guardian-' + $p.earlier) $env:HYBRID_IDENTITY_TEMP
-    Remove-OneShot ('work-' + $p.earlier) $env:HYBRID_IDENTITY_TEMP
-}
+if ($well) { Remove-Earlier }
 return $outcome
 """
 )
 
 # The Application log, in pages. Parameters: query - which ids, since when, or what lies after a record; after - that record; most, most_characters -
 # of a page; seconds - how long something new is awaited; providers - a pattern. Sources are told by a pattern because their spelling differs.
-EVENTS = r"""param($p)
+EVENTS = (
+    "param($p)"
+    + PACK
+    + r"""
 $page = @{ at = $null; source = $null; oldest = $null; newest = $null; last = [int64]$p.after; more = $false; packed = '' }
 if ($p.check_source) {
     try {
@@ -344,20 +327,16 @@ while ($true) {
 }
 if (-not $page.more -and $null -ne $page.newest -and $page.newest.record -gt $page.last) { $page.last = $page.newest.record }
 $page.oldest = Get-Edge $true
-$memory = New-Object -TypeName System.IO.MemoryStream
-$packer = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $memory, ([System.IO.Compression.CompressionMode]::Compress)
-$bytes = [System.Text.Encoding]::UTF8.GetBytes((ConvertTo-Json -InputObject @($rows) -Compress -Depth 3))
-$packer.Write($bytes, 0, $bytes.Length)
-$packer.Close()
-$page.packed = [Convert]::ToBase64String($memory.ToArray())
+$page.packed = ConvertTo-Packed $rows 3
 $page.at = Get-UtcText
 return $page
 """
+)
 
 # Who is meant by a user principal name or an account name: the connector space, page by page. Parameters: sources; names - in lower case; page.
 PEOPLE = (
     "param($p)"
-    + _IMPORT
+    + IMPORT
     + r"""
 Import-Engine
 $wanted = @{}

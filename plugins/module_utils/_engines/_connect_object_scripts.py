@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._remote._lasting_script import NEW_FOLDER, OWN, TASKS
 from ._connect_scripts import BUSY, IMPORT, STATE
+from ._packed import PACK
 
 # A folder that bears the stamp of the work says that the scheduler is off because of it. It is made before the scheduler is switched off, and
 # goes when it is on again: where it is left and no such work runs, somebody has to switch the scheduler on.
@@ -75,6 +76,7 @@ SYNCHRONISE = (
     + IMPORT
     + BUSY
     + STATE
+    + PACK
     + _ON
     + r"""
 function Test-Throttled($Text) {
@@ -127,12 +129,7 @@ try {
     }
 }
 try { $outcome.after = Read-State } catch { $outcome.problem = ConvertTo-ErrorObject $_ }
-$memory = New-Object -TypeName System.IO.MemoryStream
-$packer = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $memory, ([System.IO.Compression.CompressionMode]::Compress)
-$bytes = [System.Text.Encoding]::UTF8.GetBytes((ConvertTo-Json -InputObject @($rows) -Compress -Depth 6))
-$packer.Write($bytes, 0, $bytes.Length)
-$packer.Close()
-$outcome.packed = [Convert]::ToBase64String($memory.ToArray())
+$outcome.packed = ConvertTo-Packed $rows 6
 return $outcome
 """
 )

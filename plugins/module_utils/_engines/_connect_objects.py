@@ -8,10 +8,6 @@ the scheduler is off meanwhile, in one that outlives the shell: a connection tha
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
-import io
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +23,7 @@ from ._contract import EngineState
 from ._engine_state import LeftOff
 from ._object_contract import ObjectOutcome, ObjectsDone, ObjectsLook
 from ._object_summaries import THROTTLED, read_outcome
+from ._packed import unpacked
 
 #: bytes that the summaries may come to when they are unpacked
 _MOST = 64 * 1024 * 1024
@@ -79,14 +76,11 @@ def _outcomes(packed: str) -> tuple[ObjectOutcome, ...]:
     """What came of each object. Raises AnswerError."""
     if not packed:
         return ()
+    plain = unpacked(packed, _MOST, "what the engine says of the objects")
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(packed, validate=True))) as file:
-            plain = file.read(_MOST + 1)
-        if len(plain) > _MOST:
-            raise AnswerError("the summaries of the objects are larger than any")
         rows: list[dict[str, Any]] = _ROWS(json.loads(plain.decode("utf-8-sig")), "the summaries")
     except Misshapen as error:
         raise AnswerError(str(error)) from None
-    except (ValueError, OSError, EOFError, RecursionError, binascii.Error):
+    except (ValueError, RecursionError):
         raise AnswerError("the summaries of the objects could not be unpacked") from None
     return tuple(read_outcome(row["dn"], row["text"], RemoteError(row["error"]) if row["error"] else None) for row in rows)

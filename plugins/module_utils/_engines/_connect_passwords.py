@@ -7,47 +7,29 @@ Services, version and events are read directly; everything else lies behind the 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import zlib
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Mapping, Sequence
 
-from .._printable import printable
-from .._remote._call import Answer, AnswerError, RemoteError, RemoteShell
-from .._remote._failures import access_is_denied
+from .._remote._call import RemoteError, RemoteShell
 from .._remote._lasting import run_lasting
-from .._remote._local_route import LocalRouteClosed, call_locally
-from .._remote._shape import Misshapen, error_object, flag, list_of, optional, record, table_of, text, timestamp, whole
-from ._adsync_password_scripts import EVENTS, FORCE, GUARDIAN, LOOK, PEOPLE, SWITCH
+from .._remote._local_route import call_locally
+from .._remote._shape import error_object, flag, list_of, optional, record, table_of, text, timestamp
+from ._adsync_password_scripts import FORCE, GUARDIAN, LOOK, PEOPLE, SWITCH
 from ._password_contract import (
     ChannelLook,
     ChannelState,
-    Edge,
-    EventPage,
     Forced,
     ForceOutcome,
     PartitionState,
     Switched,
 )
-from ._password_events import Sign, read_event
+from ._password_log import PasswordLog
 
 #: seconds after which the guardian acts, if it is still there
 GUARDIAN_DELAY = 180
 #: seconds for which a connector that became busy meanwhile is awaited between two forests
 _BUSY_SECONDS = 20
-#: of one page of events; more than either and the next page follows
-_MOST_EVENTS = 400
-_MOST_CHARACTERS = 1_500_000
-#: characters of an event: fifty people with long names come to less
-_LONGEST = 60_000
-_MOST_UNPACKED = 16 * 1024 * 1024
 _OBJECTS_A_PAGE = 500
-#: how the source is spelled, and those that write 6900
-_PROVIDERS = "^(Directory Synchroni[sz]ation|ADSync|FIMSynchronizationService)$"
-_MARKS = "(EventID>=601 and EventID<=623) or EventID=652 or EventID=654 or EventID=655 or EventID=667"
-_ALL = "(EventID>=601 and EventID<=623) or (EventID>=650 and EventID<=668) or EventID=0 or EventID=6900"
 #: the group that may change the engine
 _GROUP = "ADSyncAdmins"
 _CLOUD = ("Extensible2", "Windows Azure Active Directory")
@@ -86,12 +68,10 @@ _FORCED = record(
 )
 _FORCE = record(requested=timestamp, busy=list_of(text, 200), off=list_of(text, 200), channels=list_of(_FORCED, 200), guarded=flag)
 _SWITCH = record(at=timestamp, channels=list_of(record(source=text, enabled=optional(flag), error=optional(error_object)), 200))
-_EDGE = optional(record(record=whole, at=timestamp))
-_EVENTS = record(at=timestamp, source=optional(flag), oldest=_EDGE, newest=_EDGE, last=whole, more=flag, packed=text)
 _PEOPLE = record(found=list_of(record(name=text, dn=text, connector=text), 20000))
 
 
-class AdsyncPasswords:
+class AdsyncPasswords(PasswordLog):
     """See PasswordDriver."""
 
     can_switch = True
@@ -118,46 +98,6 @@ class AdsyncPasswords:
             tasks={one["name"]: one["running"] for one in data["tasks"]},
             problems={part: RemoteError(error).sentence() for part, error in data["problems"].items()},
         )
-
-    def events(
-        self,
-        shell: RemoteShell,
-        *,
-        after: int,
-        since: datetime | None,
-        marks_only: bool,
-        seconds: float,
-        timeout: float,
-        check_source: bool,
-    ) -> EventPage:
-        """See PasswordDriver.events."""
-        bounds = [f"({_MARKS if marks_only else _ALL})", f"EventRecordID>{int(after)}"]
-        if since is not None:
-            bounds.append(f"TimeCreated[@SystemTime>='{since:%Y-%m-%dT%H:%M:%S}.{since.microsecond:06d}Z']")
-        parameters = {
-            "query": f"*[System[{' and '.join(bounds)}]]",
-            "after": int(after),
-            "providers": _PROVIDERS,
-            "most": _MOST_EVENTS,
-            "most_characters": _MOST_CHARACTERS,
-            "longest": _LONGEST,
-            "seconds": seconds,
-            "step_ms": 1000 if seconds > 5 else 200,
-            "check_source": check_source,
-        }
-        try:
-            answer = shell.call("password events", EVENTS, parameters, shape=_EVENTS, timeout=timeout, repeatable=True)
-        except RemoteError as error:
-            if not access_is_denied(error):
-                raise
-            server_now = datetime.now(timezone.utc)
-            try:
-                answer = call_locally(
-                    shell, "password events", EVENTS, parameters, shape=_EVENTS, timeout=timeout + 10, server_now=server_now
-                )
-            except LocalRouteClosed:
-                raise error from None
-        return _page(answer)
 
     def force(
         self, shell: RemoteShell, channels: Sequence[ChannelState], cloud: str, *, stamp: str, timeout: float, server_now: datetime
@@ -236,44 +176,3 @@ def _channel(data: dict[str, Any]) -> ChannelState:
 
 def _partition(data: dict[str, Any]) -> PartitionState:
     return PartitionState(data["connector"].lower(), data["dn"], data["status"], data["succeeded"].at if data["succeeded"] else None)
-
-
-def _edge(data: dict[str, Any] | None) -> Edge | None:
-    return Edge(data["record"], data["at"].at) if data else None
-
-
-def _page(answer: Answer) -> EventPage:
-    data = answer.data
-    return EventPage(
-        at=data["at"].at,
-        lead=answer.lead,
-        signs=unpack(data["packed"]),
-        source=data["source"],
-        oldest=_edge(data["oldest"]),
-        newest=_edge(data["newest"]),
-        last=data["last"],
-        more=data["more"],
-    )
-
-
-def unpack(packed: str) -> tuple[Sign, ...]:
-    """The events of a page.
-
-    Raises:
-        AnswerError: they are not what the script promises.
-    """
-    try:
-        expander = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        plain = expander.decompress(base64.b64decode(packed, validate=True), _MOST_UNPACKED)
-        if expander.unconsumed_tail:
-            raise AnswerError("a page of events is larger than any script returns")
-        rows = json.loads(plain.decode("utf-8", errors="replace").lstrip("\ufeff"))
-        if not isinstance(rows, list):
-            raise Misshapen("the page of events is no list")
-        return tuple(
-            read_event(whole(row[1], "record"), whole(row[0], "id"), timestamp(row[2], "time").at, text(row[4], "text")) for row in rows
-        )
-    except AnswerError:
-        raise
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError, binascii.Error, zlib.error) as error:
-        raise AnswerError(f"a page of events makes no sense: {printable(type(error).__name__)}") from None

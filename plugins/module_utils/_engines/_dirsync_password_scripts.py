@@ -11,6 +11,7 @@ from __future__ import annotations
 from .._remote._lasting_script import CREATE, EMPTY, GUARD, OWN, REMOVE, TASKS
 from ._dirsync_scripts import LOAD
 from ._fim_scripts import OPEN_LOCK, WMI_AGENTS, WMI_BUSY, WMI_CONNECTORS, WMI_GUID, WMI_NUMBERS, WMI_ROWS
+from ._password_script_parts import ACCOUNT_AND_TASKS, FORGET_EARLIER, GUARDIAN_BEGIN
 
 _RUNNING = r"""
 function Test-Running($Name) {
@@ -95,14 +96,9 @@ if ($null -ne $how) {
         if ([string]$_.FullyQualifiedErrorId -notlike '*CommandNotFoundException*') { $look.problems['module'] = ConvertTo-ErrorObject $_ }
     }
 }
-try {
-    $group = (New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList $p.group).Translate([System.Security.Principal.SecurityIdentifier]).Value
-    $look.admin = @(foreach ($one in [System.Security.Principal.WindowsIdentity]::GetCurrent().Groups) { $one.Value }) -contains $group
-} catch { $look.problems['group'] = ConvertTo-ErrorObject $_ }
-try {
-    $tasks = (Get-TaskService).GetFolder('\hybrid.identity').GetTasks(1)
-    for ($i = 1; $i -le $tasks.Count; $i++) { $look.tasks += @{ name = [string]$tasks.Item($i).Name; running = [int]$tasks.Item($i).State -eq 4 } }
-} catch { }
+"""
+    + ACCOUNT_AND_TASKS
+    + r"""
 $look.at = Get-UtcText
 return $look
 """
@@ -116,23 +112,15 @@ GUARDIAN = (
     + REMOVE
     + EMPTY
     + _RUNNING
+    + GUARDIAN_BEGIN
     + r"""
-$name = (Split-Path -Path $PSScriptRoot -Leaf).Substring('hybrid.identity-'.Length)
-$p = ConvertFrom-Json (Get-Content -LiteralPath (Join-Path $PSScriptRoot 'channels.json') -Raw)
-$working = $false
-try { $working = [int](Get-TaskService).GetFolder('\hybrid.identity').GetTask($p.work).State -eq 4 } catch { }
 if ($working) { return }
 $well = $true
 foreach ($service in @($p.services)) {
     if (-not (Test-Running $service)) { try { Start-Service -Name $service -WarningAction SilentlyContinue } catch { } }
     if (-not (Test-Running $service)) { $well = $false }
 }
-if ($well) {
-    $temp = Split-Path -Path $PSScriptRoot
-    Remove-OneShot $p.work $temp
-    Remove-OneShot $name $temp
-    Remove-EmptyTaskFolder
-}
+if ($well) { Remove-Guardian }
 """
 )
 
@@ -210,13 +198,11 @@ REPAIR = (
     + REMOVE
     + _RUNNING
     + _START
+    + FORGET_EARLIER
     + r"""
 $outcome = @{ stopped = @(); started = @(); trouble = $null }
 Start-Stopped $p.services $p.back_seconds $outcome
-if ($outcome.stopped.Count -eq 0 -and $p.earlier) {
-    Remove-OneShot ('guardian-' + $p.earlier) $env:HYBRID_IDENTITY_TEMP
-    Remove-OneShot ('work-' + $p.earlier) $env:HYBRID_IDENTITY_TEMP
-}
+if ($outcome.stopped.Count -eq 0) { Remove-Earlier }
 $outcome.at = Get-UtcText
 return $outcome
 """

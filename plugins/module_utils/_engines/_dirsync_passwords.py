@@ -17,10 +17,11 @@ from .._remote._failures import as_failure
 from .._remote._lasting import run_lasting
 from .._remote._local_route import call_locally
 from .._remote._shape import error_object, flag, list_of, optional, record, table_of, text, timestamp
-from ._connect_passwords import GUARDIAN_DELAY, AdsyncPasswords
+from ._connect_passwords import GUARDIAN_DELAY
 from ._dirsync_password_scripts import FORCE, GUARDIAN, LOOK, REPAIR
 from ._pace import QUIET
-from ._password_contract import ChannelLook, ChannelState, EventPage, Forced, ForceOutcome, Switched
+from ._password_contract import ChannelLook, ChannelState, Forced, ForceOutcome, Switched
+from ._password_log import PasswordLog
 
 #: the one that is restarted, and the one that depends on it
 SERVICES = ("FIMSynchronizationService", "MSOnlineSyncScheduler")
@@ -30,8 +31,6 @@ _DIRECTORY = ("AD", "Active Directory")
 _LOCK_SECONDS, _STEP_MS = 20.0, 500
 #: seconds for which services that do not start are tried again, each time
 _BACK_SECONDS = 20.0
-#: the event log is read in the same way on every engine
-_LOG = AdsyncPasswords()
 
 _SERVICE = record(name=text, running=flag, mode=text, stops=flag)
 _LOOK = record(
@@ -60,7 +59,7 @@ _FORCE = record(
 _REPAIR = record(at=timestamp, stopped=list_of(text, 10), started=list_of(text, 1000), trouble=optional(error_object))
 
 
-class DirSyncPasswords:
+class DirSyncPasswords(PasswordLog):
     """See PasswordDriver. folder: where DirSync is installed."""
 
     can_switch = False
@@ -99,22 +98,6 @@ class DirSyncPasswords:
             problems={part: RemoteError(error).sentence() for part, error in data["problems"].items()},
             stopped=stopped,
             blocker=_without_command(data) or _cannot_restart(data["services"]),
-        )
-
-    def events(
-        self,
-        shell: RemoteShell,
-        *,
-        after: int,
-        since: datetime | None,
-        marks_only: bool,
-        seconds: float,
-        timeout: float,
-        check_source: bool,
-    ) -> EventPage:
-        """See PasswordDriver.events."""
-        return _LOG.events(
-            shell, after=after, since=since, marks_only=marks_only, seconds=seconds, timeout=timeout, check_source=check_source
         )
 
     def force(

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any, Callable, Mapping, Sequence
 
 from .._deadline import Deadline
-from .._engines._contract import Engine, Probe
+from .._engines._contract import Engine
 from .._engines._password_contract import PasswordDriver
 from .._engines._password_drivers import driver_of
-from .._failure import HybridIdentityError
+from .._failure import HybridIdentityError, told_with
 from .._remote._call import RemoteShell
 from .._remote._failures import failures_named
-from .._sync._preflight import choose_active
-from .._sync._trigger import find_engine
+from .._sync._trigger import find_active
 from ._act import RESERVE, ensure_passwords
 from ._options import read_desired
 from ._report import blank_result
@@ -42,9 +41,9 @@ def synchronise(
         The result keys. Raises HybridIdentityError with as many of them as are known.
     """
     known: dict[str, Any] = {"server": shells[0][0] if len(shells) == 1 else None, **blank_result()}
-    try:
+    with told_with(known):
         desired = read_desired(params, now, check_mode)
-        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"])
+        (name, shell, engine, probe), unseen = find_active(shells, params["engine"], _HISTORY_SECONDS)
         known.update(server=name, engine=engine.name, version=probe.version)
         driver = _driver(engine)
         if desired.state != "synced" and not driver.can_switch:
@@ -59,9 +58,6 @@ def synchronise(
             result = ensure_passwords(engine, driver, shell, probe, desired, deadline, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
-    except HybridIdentityError as error:
-        error.details = {**known, **error.details}
-        raise
 
 
 def _driver(engine: Engine) -> PasswordDriver:
@@ -71,25 +67,3 @@ def _driver(engine: Engine) -> PasswordDriver:
             "engine_unsupported", f"Password synchronisation of the engine {engine.name} cannot be driven by this release."
         )
     return driver
-
-
-def _find_active(
-    shells: Sequence[tuple[str, RemoteShell]], engine: str
-) -> tuple[tuple[str, RemoteShell, Engine, Probe], dict[str, HybridIdentityError]]:
-    """The only server, whatever it is like, or the active one of several; and why the engines of others could not be looked at."""
-    if len(shells) == 1:
-        name, shell = shells[0]
-        with failures_named():
-            return (name, shell, *find_engine(shell, engine, _HISTORY_SECONDS)), {}
-    found: list[tuple[str, RemoteShell, Engine, Probe]] = []
-    unseen: dict[str, HybridIdentityError] = {}
-    for name, shell in shells:
-        try:
-            with failures_named():
-                driver, probe = find_engine(shell, engine, _HISTORY_SECONDS)
-            if probe.state is None and probe.blocker is not None:
-                raise probe.blocker
-            found.append((name, shell, driver, probe))
-        except HybridIdentityError as error:
-            unseen[name] = error
-    return choose_active([(one, one[0], one[3]) for one in found], unseen), unseen

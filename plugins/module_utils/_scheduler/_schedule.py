@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping
 from .._engines._contract import Engine, Probe
 from .._engines._scheduler_contract import ScheduleChange, SchedulerDriver
 from .._engines._scheduler_drivers import scheduler_of
-from .._failure import HybridIdentityError
+from .._failure import HybridIdentityError, told_with
 from .._printable import printable
 from .._remote._call import RemoteShell
 from .._remote._failures import CALL_FAILURES, CallFailure, as_failure, failures_named
@@ -45,7 +45,7 @@ def schedule(
         The result keys. Raises HybridIdentityError with as many of them as are known.
     """
     known: dict[str, Any] = {"server": shells[0][0] if len(shells) == 1 else None, **blank_result()}
-    try:
+    with told_with(known):
         desired = read_desired(params, check_mode)
         if len(shells) != 1:
             raise HybridIdentityError(
@@ -60,9 +60,6 @@ def schedule(
             raise HybridIdentityError("engine_unsupported", f"The scheduler of the engine {engine.name} cannot be set by this release.")
         with failures_named():
             return {**known, **_ensure(engine, probe, driver, shell, desired, lambda line: progress(f"{name}: {line}"))}
-    except HybridIdentityError as error:
-        error.details = {**known, **error.details}
-        raise
 
 
 def _ensure(

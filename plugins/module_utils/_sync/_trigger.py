@@ -11,7 +11,7 @@ from typing import Any, Callable, Mapping, Sequence
 from .._engines import ENGINES
 from .._engines._contract import Engine, EngineState, OtherEngine, Probe, Survey
 from .._engines._survey import not_here
-from .._failure import HybridIdentityError
+from .._failure import HybridIdentityError, told_with
 from .._remote._call import NoAnswer, RemoteShell
 from .._remote._failures import failures_named
 from ._act import ensure_cycle
@@ -41,18 +41,15 @@ def trigger(
         The result keys. Raises HybridIdentityError with as many of them as are known.
     """
     known = {"server": shells[0][0] if len(shells) == 1 else None, **blank_result(now, params["type"])}
-    try:
+    with told_with(known):
         desired = read_desired(params, now, check_mode)
         known.update(blank_result(desired.since, params["type"]))
-        (name, shell, engine, probe), unseen = _find_active(shells, params["engine"], history_seconds(desired, now), local_reading(desired))
+        (name, shell, engine, probe), unseen = find_active(shells, params["engine"], history_seconds(desired, now), local_reading(desired))
         known.update(server=name, engine=engine.name, version=probe.version, support=probe.support, **clock_keys(probe.lead))
         with failures_named():
             result = _ensure(name, engine, shell, probe, desired, lambda line: progress(f"{name}: {line}"))
         unknown = [f"Whether {other} is active too is not known: {error.message}" for other, error in unseen.items()]
         return {**known, **result, "warnings": [*unknown, *result["warnings"]]}
-    except HybridIdentityError as error:
-        error.details = {**known, **error.details}
-        raise
 
 
 def _ensure(
@@ -77,10 +74,13 @@ def _state_of(probe: Probe) -> EngineState:
     return probe.state
 
 
-def _find_active(
-    shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float, local: str
+def find_active(
+    shells: Sequence[tuple[str, RemoteShell]], engine: str, seconds: float, local: str = "never"
 ) -> tuple[tuple[str, RemoteShell, Engine, Probe], dict[str, HybridIdentityError]]:
-    """The only server, whatever it is like, or the active one of several; and why the engines of others could not be looked at."""
+    """The only server, whatever it is like, or the active one of several; and why the engines of others could not be looked at.
+
+    engine, seconds, local: see find_engine.
+    """
     if len(shells) == 1:
         name, shell = shells[0]
         with failures_named():
