@@ -116,9 +116,9 @@ class PasswordFiles:
             folder = open_folder(directory)
             try:
                 handle = create_hidden(folder, hidden, _FILE_MODE)
-                os.fchmod(handle, _FILE_MODE)  # whatever the umask takes away or a folder adds
-                fill(handle, content)
                 try:
+                    os.fchmod(handle, _FILE_MODE)  # whatever the umask takes away or a folder adds
+                    fill(handle, content)
                     reveal(folder, hidden, name, _FILE_MODE)
                 except FileExistsError:
                     return False

@@ -17,6 +17,7 @@ from estates import COVERAGE, POWERSHELL
 
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_objects import ConnectObjects
 from ansible_collections.hybrid.identity.plugins.module_utils._failure import HybridIdentityError
+from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError
 from ansible_collections.hybrid.identity.plugins.module_utils._sync import _objects_decide
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._objects_desired import read_objects
 from ansible_collections.hybrid.identity.plugins.module_utils._sync._options import TRIGGER_EXCLUSIVE, TRIGGER_OPTIONS
@@ -197,6 +198,22 @@ def test_the_next_task_switches_on_what_was_left_off(either: Estate) -> None:
     assert (result["failure_reason"], _switches(either), folder.exists()) == (None, [True], False)
     assert any("had died: it was switched on again" in warning for warning in result["warnings"])
     either.sync.wait_idle()
+
+
+def test_a_look_that_is_refused_keeps_nobody_from_a_cycle(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why a scheduler is off matters to single objects alone; a profile without a folder for temporary files is enough for such an error."""
+
+    def refuse(*_arguments: Any) -> Any:
+        raise RemoteError({"type": "System.Management.Automation.ItemNotFoundException", "message": "Der Pfad fehlt."})
+
+    monkeypatch.setattr(ConnectObjects, "look", refuse)
+    estate.sync.configure(enabled=False)
+    result = procedures.trigger(estate)
+    assert (result["failure_reason"], result["changed"]) == ("scheduler_disabled", False)
+    result = procedures.trigger(estate, on_disabled="proceed")
+    assert (result["failure_reason"], result["sync"]["ownership"], result["sync"]["state"]) == (None, "own", "verified")
+    assert any("because of single objects is not known: Der Pfad fehlt" in warning for warning in result["warnings"])
+    assert _switches(estate) == []
 
 
 def test_somebody_elses_work_is_waited_for(estate: Estate) -> None:

@@ -98,6 +98,9 @@ class DirSyncScheduler:
         return _applied(data)
 
 
+_UNSEEN = f"The service {_SERVICE} was restarted without an error, and its state could not be read afterwards."
+
+
 def _applied(data: dict[str, Any]) -> Applied:
     if data["busy"] or data["differs"]:
         return Applied(False)
@@ -105,7 +108,7 @@ def _applied(data: dict[str, Any]) -> Applied:
     if not data["written"]:
         return Applied(False, failure=as_failure(error) if error is not None else None)
     if data["restarted"] and data["service"] in (None, RUNNING):
-        return Applied(True)
+        return Applied(True, warnings=() if data["service"] == RUNNING else (_UNSEEN,))
     words = f": {error}" if error is not None else ""
     if data["service"] == RUNNING:
         return Applied(

@@ -14,7 +14,7 @@ from .._engines._contract import EngineState
 from .._engines._object_contract import ObjectDriver
 from .._failure import HybridIdentityError
 from .._printable import printable
-from .._remote._call import RemoteShell
+from .._remote._call import RemoteError, RemoteShell
 from .._remote._failures import CALL_FAILURES
 from .._remote._local_route import LocalRouteClosed
 
@@ -30,10 +30,15 @@ def bring_back(
 ) -> tuple[EngineState, tuple[str, ...]]:
     """Before a task begins on a server whose scheduler is off: as it was before somebody's single objects, and what has to be said of it.
 
+    A look that the server refuses changes nothing: the scheduler is off, and that is judged as it is everywhere.
+
     Raises:
         HybridIdentityError: busy_timeout, while such work lives. CallFailure: a look failed.
     """
-    left = driver.look(shell).left_off
+    try:
+        left = driver.look(shell).left_off
+    except RemoteError as error:
+        return state, (f"Whether the scheduler is off because of single objects is not known: {error}.",)
     while left is not None and left.running:
         if shell.deadline.over:
             raise HybridIdentityError("busy_timeout", "Another task synchronises single objects, and the scheduler is off meanwhile.")

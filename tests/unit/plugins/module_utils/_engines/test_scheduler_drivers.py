@@ -14,7 +14,7 @@ from sync_cases import NOON, probe
 from ansible_collections.hybrid.identity.plugins.module_utils._engines import ENGINES
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._aadsync_scheduler import AadSyncScheduler
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._connect_scheduler import ConnectScheduler
-from ansible_collections.hybrid.identity.plugins.module_utils._engines._dirsync_scheduler import DirSyncScheduler
+from ansible_collections.hybrid.identity.plugins.module_utils._engines._dirsync_scheduler import DirSyncScheduler, _applied
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._scheduler_contract import Schedule, ScheduleChange, SchedulerLook
 from ansible_collections.hybrid.identity.plugins.module_utils._engines._scheduler_drivers import scheduler_of
 from ansible_collections.hybrid.identity.plugins.module_utils._remote._call import RemoteError
@@ -56,3 +56,12 @@ def test_every_engine_has_a_scheduler() -> None:
 @pytest.mark.parametrize(("version", "at_once"), [("1.1.105.0", False), ("1.1.281.0", True), ("2.6.92.0", True), (None, True)])
 def test_builds_on_which_an_interval_counts_at_once(version: str | None, at_once: bool) -> None:
     assert scheduler_of(ENGINES[0], probe(version=version)) == ConnectScheduler(at_once=at_once)
+
+
+def test_a_restart_whose_service_could_not_be_looked_at_is_said() -> None:
+    """It was restarted without an error, which waits until it runs; that it runs still is another statement."""
+    outcome = {"busy": False, "differs": False, "written": True, "restarted": True, "error": None}
+    seen, unseen = _applied({**outcome, "service": 4}), _applied({**outcome, "service": None})
+    assert (seen.done, seen.failure, seen.warnings) == (True, None, ())
+    assert (unseen.done, unseen.failure) == (True, None)
+    assert [warning for warning in unseen.warnings if "could not be read" in warning]
